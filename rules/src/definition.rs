@@ -1,0 +1,447 @@
+//! What a rule says: when (trigger), if (condition), then (actions) and how often (limits).
+//!
+//! The JSON of [`RuleDefinition`] is what is stored, what the API's `definition` scalar shows and, field by field, the shape
+//! of the API's typed inputs. Unknown fields are refused.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    answer::Answer,
+    facts::{Audience, Channel, Severity, Status},
+    form::Operator,
+    period::{LocalTime, Period},
+};
+
+/// A whole rule, apart from its key, name and scope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleDefinition {
+    /// The statuses of the enrollment in which the rule may fire.
+    #[serde(default = "active")]
+    pub statuses: Vec<Status>,
+    /// When the rule is looked at.
+    pub trigger: Trigger,
+    /// If it then fires; always, where absent. Only a condition that is *true* fires: unknown does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// What it does.
+    pub actions: Vec<Action>,
+    /// How often, and what about downtime.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn active() -> Vec<Status> {
+    vec![Status::Active]
+}
+
+/// When a rule is looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Trigger {
+    /// At planned local times.
+    Schedule(Schedule),
+    /// When something happens.
+    Event(EventTrigger),
+    /// When the condition becomes true.
+    Whenever(Whenever),
+}
+
+/// Local times counted from an anchor.
+///
+/// Day 0 is the anchor's local date. Each slot comes on every day of the recurrence (on day 0 alone without one), `offset`
+/// later, at the local time `at`; a slot without `at` comes exactly `offset` after the anchor's own local time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Schedule {
+    /// What is counted from.
+    pub anchor: Anchor,
+    /// An RFC 5545 recurrence rule (`FREQ=DAILY;INTERVAL=14`, `FREQ=WEEKLY;BYDAY=MO;COUNT=8`) whose start is the anchor's
+    /// local date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
+    /// The times of each round.
+    pub slots: Vec<Slot>,
+    /// No slot comes this long after the anchor or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Period>,
+}
+
+/// One time of a [`Schedule`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Slot {
+    /// Stable and unique within the rule: part of the identity of the occurrence.
+    pub key: String,
+    /// How long after the anchor (or the day of the recurrence); may be negative.
+    #[serde(default)]
+    pub offset: Period,
+    /// The local time of day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<LocalTime>,
+}
+
+/// What a schedule counts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Anchor {
+    /// The enrollment's start.
+    EnrollmentStart(Nothing),
+    /// The enrollment's planned end.
+    EnrollmentEnd(Nothing),
+    /// Each time the module is opened.
+    ModuleOpened(ModuleRef),
+    /// When the module is completed.
+    ModuleCompleted(ModuleRef),
+    /// Each time the form becomes available.
+    FormSent(FormRef),
+    /// Each time the form is completed.
+    FormCompleted(FormRef),
+    /// Each time a flag of the kind is raised.
+    FlagRaised(FlagRef),
+    /// A fixed local date.
+    Date(DateRef),
+}
+
+/// Something that needs no further words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Nothing {
+    /// A note to those who read the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A module by key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModuleRef {
+    /// The module's key.
+    pub module: String,
+}
+
+/// A section by the keys of its module and its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SectionRef {
+    /// The section's key.
+    pub section: String,
+}
+
+/// A form by key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FormRef {
+    /// The form's key.
+    pub form: String,
+}
+
+/// A kind of flag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlagRef {
+    /// The flag's kind.
+    pub kind: String,
+}
+
+/// A local date.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DateRef {
+    /// The date, in the enrollment's zone.
+    pub date: NaiveDate,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum EventTrigger {
+    /// A response to the form is submitted.
+    FormCompleted(FormRef),
+    /// Every visible step of the module is completed; any module where none is named.
+    ModuleCompleted(AnyModule),
+    /// A step is completed; any where none is named.
+    StepCompleted(AnyStep),
+    /// The citizen signs in.
+    SignedIn(Nothing),
+    /// The enrollment becomes active.
+    EnrollmentStarted(Nothing),
+    /// The enrollment is paused.
+    EnrollmentPaused(Nothing),
+    /// The enrollment is completed or withdrawn.
+    EnrollmentEnded(Nothing),
+    /// A flag of the kind is raised.
+    FlagRaised(FlagRef),
+}
+
+/// A module by key, or any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnyModule {
+    /// The module's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+}
+
+/// A step by key, or any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnyStep {
+    /// The step's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+}
+
+/// The condition becoming true, as an episode: it fires once, and arms again when the episode has ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Whenever {
+    /// How long the condition must have been true without a break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_for: Option<Period>,
+    /// What ends the episode (hysteresis); the condition turning false, where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Condition>,
+}
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Condition {
+    /// Each of them.
+    All(Vec<Condition>),
+    /// At least one of them.
+    Any(Vec<Condition>),
+    /// The contrary.
+    Not(Box<Condition>),
+    /// A comparison of a fact with a value.
+    Compare(Compare),
+}
+
+/// A comparison of a fact with a value; *unknown* where the fact is missing (but for `EXISTS`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Compare {
+    /// What is looked at.
+    pub fact: Fact,
+    /// How it is compared.
+    pub operator: Operator,
+    /// What it is compared with.
+    pub value: Answer,
+}
+
+/// Something that can be known of an enrollment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Fact {
+    /// A score of a form; missing where it could not be computed.
+    Score(ScoreFact),
+    /// The answer of one item in the latest response: a number where the item or option has one.
+    Answer(AnswerFact),
+    /// Whole calendar days since something happened last (since the start, where it never did, for `SIGN_IN` and `ACTIVITY`).
+    DaysSince(DaysSinceFact),
+    /// How many dispatches are available, unanswered and past their first reminder or half of their window.
+    OverdueDispatches(AnyForm),
+    /// How many of the last dispatches in a row expired without an answer.
+    MissedDispatches(AnyForm),
+    /// Percent of the module's steps that are completed, 0–100.
+    ModuleProgress(ModuleRef),
+    /// Percent of the program's steps that are completed, 0–100.
+    ProgramProgress(Nothing),
+    /// Which week of the program it is; the first is 1.
+    ProgramWeek(Nothing),
+    /// The enrollment's status, e.g. `"ACTIVE"`.
+    Status(Nothing),
+    /// The citizen's age in whole years.
+    Age(Nothing),
+    /// Whether a flag of the kind is open or acknowledged.
+    OpenFlag(FlagRef),
+}
+
+/// A score of a form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScoreFact {
+    /// The form's key.
+    pub form: String,
+    /// The scale's key.
+    pub scale: String,
+    /// Which of the scores.
+    #[serde(default)]
+    pub pick: Pick,
+    /// How many of the latest scores, for `MEAN`; all of them where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u32>,
+}
+
+/// Which of the scores in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Pick {
+    /// That of the latest response; missing where that response gave none.
+    #[default]
+    Latest,
+    /// That of the first response.
+    First,
+    /// That of the response before the latest.
+    Previous,
+    /// The latest less the first; missing where there is only one.
+    ChangeFromFirst,
+    /// The latest less the previous; missing where there is only one.
+    ChangeFromPrevious,
+    /// The mean of the last ones; missing where there are fewer than `last`.
+    Mean,
+}
+
+/// The answer of one item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerFact {
+    /// The form's key.
+    pub form: String,
+    /// The item's key.
+    pub item: String,
+}
+
+/// How long ago something happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DaysSinceFact {
+    /// What happened.
+    pub event: Happening,
+    /// Which form, for `FORM_COMPLETED`; any where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
+}
+
+/// What days are counted since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Happening {
+    /// The citizen signed in.
+    SignIn,
+    /// The citizen did anything: completed a step, submitted a form.
+    Activity,
+    /// A form was completed.
+    FormCompleted,
+}
+
+/// A form by key, or any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnyForm {
+    /// The form's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Action {
+    /// Asks the citizen to fill in a form.
+    DispatchForm(DispatchForm),
+    /// Raises a flag, or adds a cause to the unresolved one of its kind.
+    RaiseFlag(RaiseFlag),
+    /// Reminds the citizen or the staff.
+    Remind(Remind),
+    /// Opens and shows a module.
+    OpenModule(ModuleRef),
+    /// Hides a module.
+    HideModule(ModuleRef),
+    /// Opens and shows a section.
+    OpenSection(SectionRef),
+    /// Hides a section.
+    HideSection(SectionRef),
+}
+
+/// Asks the citizen to fill in a form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DispatchForm {
+    /// The form's key.
+    pub form: String,
+    /// How long after it became available it can be answered; for ever where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_after: Option<Period>,
+    /// When the citizen is reminded, counted from when it became available. Reminders stop on the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remind_after: Vec<Period>,
+}
+
+/// Raises a flag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RaiseFlag {
+    /// What it is about: unresolved flags are unique by enrollment, kind and audience.
+    pub kind: String,
+    /// How serious.
+    pub severity: Severity,
+    /// What is read in the list.
+    pub title: String,
+    /// Whom it is shown to.
+    pub audience: Audience,
+    /// Whether it resolves itself when the episode that raised it ends (rules of the kind `whenever` alone).
+    #[serde(default)]
+    pub auto_resolve: bool,
+}
+
+/// Reminds somebody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Remind {
+    /// The key of the message template.
+    pub template: String,
+    /// How it is sent; as the recipient chose where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
+    /// Who is reminded: the citizen, or the enrollment's therapists.
+    pub audience: Audience,
+}
+
+/// How often a rule may fire.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// How long after a firing the rule is held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<Period>,
+    /// How many times it may fire in one enrollment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_firings: Option<u32>,
+    /// Once this has been true when the rule was looked at, it does not fire while it is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_when: Option<Condition>,
+    /// Whether what is sent waits for the end of the recipient's quiet hours.
+    pub quiet_hours: QuietHours,
+    /// What happens to schedules that came due while nobody was looking.
+    pub catch_up: CatchUp,
+    /// How late a schedule may still fire; without it, `SKIP` allows none but the latest tick and `ONCE` and `ALL` any lateness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Period>,
+}
+
+/// Whether quiet hours count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum QuietHours {
+    /// What is sent waits until they end.
+    #[default]
+    Honour,
+    /// What is sent leaves at once.
+    Bypass,
+}
+
+/// What happens to occurrences that came due during downtime or a pause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CatchUp {
+    /// They lapse.
+    Skip,
+    /// The latest of them fires.
+    #[default]
+    Once,
+    /// All of them fire.
+    All,
+}

@@ -1,0 +1,399 @@
+//! Deciding what fires: `evaluate(rules, facts, state, now) -> { firings, state, wake_at }`.
+//!
+//! What holds, and what the property tests pin down:
+//!
+//! - **Pure.** The same input gives the same output; all memory is in [`State`].
+//! - **Judged instants.** A window `(evaluated_until, now]` is folded exactly: schedules at their due instants, events at
+//!   theirs in the order of (instant, id), and `whenever` at every instant at which its condition could change. Each is
+//!   judged against the facts *as of itself*. So it does not matter how the time is cut into windows, and looking only at
+//!   the `wake_at`s and after each event gives the firings of looking every minute.
+//! - **Consumed.** What was judged is over. Schedules and events that are held back (switched off, cooldown, cap, stop
+//!   condition) lapse; an episode of a `whenever` waits until it may fire.
+//! - **Statuses.** Outside its statuses a rule fires nothing, except a rule triggered by that very change. Events lapse,
+//!   episodes wait, and schedules that came due during the pause are judged when it ends, as the catch-up policy says.
+//!   What was due before the rule's statuses were reached for the first time lapses.
+//! - **Catch-up** concerns schedules alone. Up to [`TOLERANCE`] nothing is late. Later ones lapse beyond the grace; then
+//!   `SKIP` lets none fire without a grace (with one, all within it), `ONCE` only the latest of the rule, `ALL` all. Events
+//!   are judged however late: no answer's flag is lost to downtime.
+//! - **Late anchors.** A slot that was due before its anchor was known (a form sent after downtime is dated back) is judged
+//!   when the anchor became known, as the catch-up policy says.
+//! - **Unknown never fires**, and never ends an episode that has fired: a score that is missing does not resolve a flag.
+//! - **Depth.** A firing is one deeper than the events at the judged instant; beyond [`MAX_DEPTH`] it is refused. A refused
+//!   firing counts neither for the cooldown nor for the cap.
+
+mod anchor;
+mod event;
+mod schedule;
+mod whenever;
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use crate::{
+    as_of::AsOf,
+    condition,
+    definition::{RuleDefinition, Trigger},
+    facts::{Facts, Instant},
+    trace::{Trace, Verdict},
+};
+
+/// How many firings may cause one another.
+pub const MAX_DEPTH: u32 = 5;
+
+/// How long after it was due a schedule still counts as on time: longer than any hold-up of a worker that is running.
+pub const TOLERANCE: Duration = Duration::minutes(15);
+
+/// How far apart events may be dated that were written together with the facts they tell of.
+const SAME_WORK: Duration = Duration::milliseconds(1);
+
+/// The precision of instants.
+const TICK: Duration = Duration::microseconds(1);
+
+/// A rule that concerns an enrollment, at one of its versions.
+///
+/// The slice given to [`evaluate`] holds every version whose time of effect reaches into what is evaluated, so that an edit
+/// owns only what comes after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveRule {
+    /// The rule's key within the program.
+    pub key: String,
+    /// The stored version.
+    pub version: Uuid,
+    /// What it says.
+    pub definition: std::sync::Arc<RuleDefinition>,
+    /// Off: schedules and events lapse, episodes end unreported unless they have fired. Switched on again, it fires for a
+    /// condition that is true then.
+    pub enabled: bool,
+    /// From when this version (or override) holds.
+    pub effective_from: Instant,
+    /// Until when it holds: when its successor took effect.
+    pub effective_until: Option<Instant>,
+}
+
+/// What the evaluation remembers of one enrollment.
+///
+/// It begins with an instant *before* anything happened in the enrollment, and no rules: what is dated at
+/// `evaluated_until` or before is over. Whoever writes an event, or a fact that schedules count from, must therefore date it
+/// after `evaluated_until`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Everything up to this instant, inclusive, has been judged.
+    pub evaluated_until: Instant,
+    /// By rule key; rules about which there is nothing to remember are absent.
+    pub rules: BTreeMap<String, RuleState>,
+}
+
+/// What the evaluation remembers of one rule in one enrollment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleState {
+    /// The ordinal of the latest episode of a `whenever` rule; 0 before the first.
+    pub episode: u32,
+    /// Since when that episode's condition has been true; none between episodes.
+    pub episode_since: Option<Instant>,
+    /// Whether that episode has fired.
+    pub episode_fired: bool,
+    /// When the rule fired last.
+    pub last_fired_at: Option<Instant>,
+    /// How many times it has fired.
+    pub firings: u32,
+}
+
+/// A decision that a rule fires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Firing {
+    /// The rule's key.
+    pub rule: String,
+    /// The version that decided.
+    pub version: Uuid,
+    /// Unique by rule key and enrollment: for a schedule the anchor, the slot and the local day (`enrollmentStart/morning/2027-03-28`),
+    /// for an event its id, for a `whenever` the ordinal of the episode (`episode-2`). After an edit a slot of the same day may
+    /// be decided once more: the record, which knows all occurrences, drops it.
+    pub occurrence: String,
+    /// The instant that was judged: when the event happened, the slot came or the condition had held for long enough.
+    pub at: Instant,
+    /// The depth that events of this firing carry: that of its cause + 1.
+    pub depth: u32,
+    /// True where the depth is beyond [`MAX_DEPTH`]: recorded and shown, not acted on.
+    pub refused: bool,
+    /// Every fact that was compared, and the verdicts.
+    pub trace: Trace,
+}
+
+/// The end of an episode whose firing may have raised a flag that resolves itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpisodeEnd {
+    /// The rule's key.
+    pub rule: String,
+    /// The occurrence that the episode fired as.
+    pub occurrence: String,
+    /// When the episode ended.
+    pub at: Instant,
+    /// The depth that events of this end carry: that of its cause + 1. So rules that resolve and raise one another's flags in
+    /// turn come to an end.
+    pub depth: u32,
+}
+
+/// What [`evaluate`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// In order of their instants, then of the rules.
+    pub firings: Vec<Firing>,
+    /// Fired episodes that ended.
+    pub ended: Vec<EpisodeEnd>,
+    /// What to remember.
+    pub state: State,
+    /// The earliest instant after `now` at which any verdict could change if nothing else happens.
+    pub wake_at: Option<Instant>,
+}
+
+/// Judges everything that came up after `state.evaluated_until` and up to `now`, inclusive. An earlier `now` judges nothing.
+pub fn evaluate(rules: &[ActiveRule], facts: &Facts, state: &State, now: Instant) -> Evaluation {
+    let until = now.max(state.evaluated_until);
+    let mut evaluation = Evaluation {
+        firings: Vec::new(),
+        ended: Vec::new(),
+        state: State {
+            evaluated_until: until,
+            rules: state.rules.clone(),
+        },
+        wake_at: None,
+    };
+    for versions in by_key(rules) {
+        let Some(first) = versions.first() else { continue };
+        let key = first.key.as_str();
+        let memory = state.rules.get(key).cloned().unwrap_or_default();
+        let mut run = Run {
+            facts,
+            key,
+            memory,
+            now: until,
+            firings: Vec::new(),
+            ended: Vec::new(),
+            wake_at: None,
+        };
+        for (index, version) in versions.iter().enumerate() {
+            let succeeded_at = versions.get(index + 1).map(|successor| successor.effective_from);
+            run.version(version, succeeded_at, state.evaluated_until);
+        }
+        evaluation.firings.append(&mut run.firings);
+        evaluation.ended.append(&mut run.ended);
+        evaluation.wake_at = earlier(evaluation.wake_at, run.wake_at);
+        if run.memory == RuleState::default() {
+            evaluation.state.rules.remove(key);
+        } else {
+            evaluation.state.rules.insert(key.to_owned(), run.memory);
+        }
+    }
+    // Both sorts are stable: at one instant the order of the rules is kept.
+    evaluation.firings.sort_by_key(|firing| firing.at);
+    evaluation.ended.sort_by_key(|end| end.at);
+    evaluation
+}
+
+/// The versions of each rule in the order of their effect; rules in the order in which they are first met.
+fn by_key(rules: &[ActiveRule]) -> Vec<Vec<&ActiveRule>> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut grouped: Vec<Vec<&ActiveRule>> = Vec::new();
+    for rule in rules {
+        let place = *places.entry(&rule.key).or_insert(grouped.len());
+        match grouped.get_mut(place) {
+            Some(versions) => versions.push(rule),
+            None => grouped.push(vec![rule]),
+        }
+    }
+    for versions in &mut grouped {
+        versions.sort_by_key(|version| version.effective_from);
+    }
+    grouped
+}
+
+/// The last instant before another.
+fn just_before(instant: Instant) -> Instant {
+    instant.checked_sub_signed(TICK).unwrap_or(instant)
+}
+
+/// The first instant after another.
+fn just_after(instant: Instant) -> Instant {
+    instant.checked_add_signed(TICK).unwrap_or(instant)
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Instants after `after` and up to `until`, inclusive.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    after: Instant,
+    until: Instant,
+}
+
+impl Window {
+    fn holds(self, instant: Instant) -> bool {
+        self.after < instant && instant <= self.until
+    }
+}
+
+/// One rule being judged for one enrollment.
+struct Run<'a> {
+    facts: &'a Facts,
+    key: &'a str,
+    memory: RuleState,
+    now: Instant,
+    firings: Vec<Firing>,
+    ended: Vec<EpisodeEnd>,
+    wake_at: Option<Instant>,
+}
+
+impl<'a> Run<'a> {
+    /// Judges what one version of the rule owns of the time since `evaluated_until`, and finds out when to look again.
+    fn version(&mut self, rule: &ActiveRule, succeeded_at: Option<Instant>, evaluated_until: Instant) {
+        let owned_until = earlier(rule.effective_until, succeeded_at);
+        if self.now < rule.effective_from {
+            if owned_until.is_none_or(|end| rule.effective_from < end) {
+                self.wake(rule.effective_from, owned_until);
+            }
+            return;
+        }
+        let window = Window {
+            after: evaluated_until.max(just_before(rule.effective_from)),
+            until: owned_until.map_or(self.now, |end| self.now.min(just_before(end))),
+        };
+        let ended = owned_until.is_some_and(|end| end <= self.now);
+        match &rule.definition.trigger {
+            Trigger::Schedule(schedule) => {
+                self.end_episode(window);
+                self.schedule(rule, schedule, window, owned_until, ended);
+            }
+            Trigger::Event(trigger) => {
+                self.end_episode(window);
+                self.events(rule, trigger, window, owned_until, ended);
+            }
+            Trigger::Whenever(whenever) => self.whenever(rule, whenever, window, owned_until, ended),
+        }
+    }
+
+    /// Ends what a former version left open, where this one knows no episodes.
+    fn end_episode(&mut self, window: Window) {
+        if window.after < window.until {
+            self.close_episode(just_after(window.after));
+        }
+    }
+
+    fn close_episode(&mut self, at: Instant) {
+        if self.memory.episode_since.take().is_some() && std::mem::take(&mut self.memory.episode_fired) {
+            self.ended.push(EpisodeEnd {
+                rule: self.key.to_owned(),
+                occurrence: self.episode(),
+                at,
+                depth: self.depth_at(at).saturating_add(1),
+            });
+        }
+    }
+
+    /// The occurrence of the latest episode.
+    fn episode(&self) -> String {
+        format!("episode-{}", self.memory.episode)
+    }
+
+    /// Notes an instant at which to look again, if it is to come and this version owns it.
+    fn wake(&mut self, at: Instant, owned_until: Option<Instant>) {
+        if at > self.now && owned_until.is_none_or(|end| at < end) {
+            self.wake_at = earlier(self.wake_at, Some(at));
+        }
+    }
+
+    /// Whether the enrollment's status is one of the rule's.
+    fn in_status(&self, rule: &ActiveRule, as_of: &AsOf<'_>) -> bool {
+        as_of
+            .status()
+            .is_some_and(|status| rule.definition.statuses.contains(&status))
+    }
+
+    /// Whether the rule has fired as often as it may.
+    fn is_capped(&self, rule: &ActiveRule) -> bool {
+        rule.definition
+            .limits
+            .max_firings
+            .is_some_and(|most| self.memory.firings >= most)
+    }
+
+    /// When the cooldown after the last firing ends.
+    fn cooled_at(&self, rule: &ActiveRule) -> Option<Instant> {
+        Some(
+            rule.definition
+                .limits
+                .cooldown?
+                .add_to(self.memory.last_fired_at?, self.facts.zone),
+        )
+    }
+
+    /// The depth of what happened at an instant: the events of one unit of work are microseconds apart.
+    fn depth_at(&self, at: Instant) -> u32 {
+        let events = &self.facts.events;
+        let first = events.partition_point(|event| event.at < at && at - event.at > SAME_WORK);
+        let last = at
+            .checked_add_signed(SAME_WORK)
+            .map_or(self.now, |last| last.min(self.now));
+        events
+            .iter()
+            .skip(first)
+            .take_while(|event| event.at <= last)
+            .map(|event| event.depth)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Fires, unless the rule is off, held back or its condition is not true. Tells whether it fired, refused or not.
+    fn fire(
+        &mut self,
+        rule: &ActiveRule,
+        as_of: &AsOf<'_>,
+        at: Instant,
+        occurrence: String,
+        depth_of_cause: u32,
+    ) -> bool {
+        let definition = &rule.definition;
+        let held_back = !rule.enabled
+            || self.is_capped(rule)
+            || self.cooled_at(rule).is_some_and(|cooled| at < cooled)
+            || definition
+                .limits
+                .stop_when
+                .as_ref()
+                .is_some_and(|stop| condition::verdict(stop, as_of) == Verdict::True);
+        if held_back {
+            return false;
+        }
+        // Most conditions are not true most of the time: the trace is made only for those that are.
+        if let Some(condition) = &definition.condition
+            && condition::verdict(condition, as_of) != Verdict::True
+        {
+            return false;
+        }
+        let trace = definition
+            .condition
+            .as_ref()
+            .map(|condition| condition::trace(condition, as_of).1)
+            .unwrap_or_default();
+        let depth = depth_of_cause.saturating_add(1);
+        let refused = depth > MAX_DEPTH;
+        if !refused {
+            self.memory.last_fired_at = Some(at);
+            self.memory.firings = self.memory.firings.saturating_add(1);
+        }
+        let rule_key = self.key.to_owned();
+        self.firings.push(Firing {
+            rule: rule_key,
+            version: rule.version,
+            occurrence,
+            at,
+            depth,
+            refused,
+            trace,
+        });
+        true
+    }
+}

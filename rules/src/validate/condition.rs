@@ -1,0 +1,347 @@
+//! Whether a condition makes sense: what it names exists, and what it compares can be compared.
+
+use super::{ProgramShape, Report};
+use crate::{
+    answer::{Answer, parse_date, takes_answer},
+    definition::{Compare, Condition, Fact, Happening, Pick, ScoreFact},
+    facts::Status,
+    form::{Form, Item, ItemKind, Operator, Scale},
+    period::LocalTime,
+    score,
+};
+
+const MAX_DEPTH: usize = 8;
+const MAX_COMPARISONS: usize = 100;
+const MAX_MEAN: u32 = 100;
+const MAX_DAYS: f64 = 36_500.0;
+const MAX_WEEKS: f64 = 5_200.0;
+const MAX_COUNT: f64 = 100_000.0;
+const MAX_AGE: f64 = 150.0;
+
+/// Checks a condition at a field.
+pub(super) fn check_at(report: &mut Report, field: &str, condition: &Condition, shape: &ProgramShape<'_>) {
+    report.at(field, |report| {
+        if comparisons(condition) > MAX_COMPARISONS {
+            report.add("TOO_MANY", format!("At most {MAX_COMPARISONS} comparisons"));
+        }
+        check(report, condition, shape, 1);
+    });
+}
+
+fn comparisons(condition: &Condition) -> usize {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(comparisons).sum(),
+        Condition::Not(part) => comparisons(part),
+        Condition::Compare(_) => 1,
+    }
+}
+
+fn check(report: &mut Report, condition: &Condition, shape: &ProgramShape<'_>, depth: usize) {
+    if depth > MAX_DEPTH {
+        report.add(
+            "TOO_DEEP",
+            format!("At most {MAX_DEPTH} levels: make the condition flatter"),
+        );
+        return;
+    }
+    match condition {
+        Condition::All(parts) => check_parts(report, "all", parts, shape, depth),
+        Condition::Any(parts) => check_parts(report, "any", parts, shape, depth),
+        Condition::Not(part) => report.at("not", |report| check(report, part, shape, depth + 1)),
+        Condition::Compare(compare) => report.at("compare", |report| check_compare(report, compare, shape)),
+    }
+}
+
+fn check_parts(report: &mut Report, field: &str, parts: &[Condition], shape: &ProgramShape<'_>, depth: usize) {
+    report.length(field, parts, MAX_COMPARISONS);
+    report.each(field, parts, |report, part| check(report, part, shape, depth + 1));
+}
+
+/// What a fact can be compared with.
+enum Comparable<'a> {
+    /// Numbers.
+    Number(Range),
+    /// Yes or no.
+    Boolean,
+    /// The names of statuses.
+    Status,
+    /// The options of an item.
+    Options(&'a Item),
+    /// Dates.
+    Date,
+    /// Times of day.
+    Time,
+    /// Free text.
+    Text,
+}
+
+/// The numbers that a fact can be.
+#[derive(Clone, Copy)]
+struct Range {
+    /// The lowest and the highest, where they are bounded.
+    reach: Option<(f64, f64)>,
+    /// How many decimals they have, where that is known.
+    decimals: Option<u32>,
+}
+
+fn check_compare(report: &mut Report, compare: &Compare, shape: &ProgramShape<'_>) {
+    let mut comparable = None;
+    report.at("fact", |report| comparable = check_fact(report, &compare.fact, shape));
+    if compare.operator == Operator::Exists {
+        if !matches!(compare.value, Answer::Boolean(_)) {
+            report.add_at("value", "WRONG_TYPE", "EXISTS is compared with true or false");
+        }
+        return;
+    }
+    // Of a fact that does not exist there is nothing more to say.
+    let Some(comparable) = comparable else { return };
+    let is_order = matches!(
+        compare.operator,
+        Operator::Gt | Operator::Gte | Operator::Lt | Operator::Lte
+    );
+    let ordered = matches!(comparable, Comparable::Number(_) | Comparable::Date | Comparable::Time)
+        || matches!(
+            (&comparable, &compare.value),
+            (Comparable::Options(_), Answer::Number(_))
+        );
+    if is_order && !ordered {
+        report.add_at(
+            "operator",
+            "OPERATOR",
+            "This can only be compared with EQ, NE or EXISTS",
+        );
+    }
+    report.at("value", |report| {
+        check_value(report, &comparable, compare.operator, &compare.value);
+    });
+}
+
+fn check_value(report: &mut Report, comparable: &Comparable<'_>, operator: Operator, value: &Answer) {
+    let expected = match (comparable, value) {
+        (Comparable::Number(_), Answer::Number(number)) if !number.is_finite() => "a number",
+        (Comparable::Number(range), Answer::Number(number)) => {
+            return check_reach(report, *range, operator, *number);
+        }
+        (Comparable::Number(_), _) => "a number",
+        (Comparable::Boolean, Answer::Boolean(_)) => return,
+        (Comparable::Boolean, _) => "true or false",
+        (Comparable::Status, Answer::Text(name)) if statuses().any(|status| status.name() == name) => return,
+        (Comparable::Status, _) => "PLANNED, ACTIVE, PAUSED, COMPLETED or WITHDRAWN",
+        (Comparable::Date, Answer::Text(date)) if parse_date(date).is_some() => return,
+        (Comparable::Date, _) => "a date, for example 2027-03-28",
+        (Comparable::Time, Answer::Text(time)) if time.parse::<LocalTime>().is_ok() => return,
+        (Comparable::Time, _) => "a time of day, for example 08:30",
+        (Comparable::Text, Answer::Text(_)) => return,
+        (Comparable::Text, _) => "a text",
+        (Comparable::Options(item), value) => return check_option(report, item, operator, value),
+    };
+    report.add("WRONG_TYPE", format!("Compare with {expected}"));
+}
+
+fn check_reach(report: &mut Report, range: Range, operator: Operator, number: f64) {
+    if let Some((low, high)) = range.reach {
+        let never = match operator {
+            Operator::Gt => number >= high,
+            Operator::Lt => number <= low,
+            _ => false,
+        };
+        if never || !(low..=high).contains(&number) {
+            return report.add(
+                "OUT_OF_REACH",
+                format!("This can only be from {low} to {high}: compare with a number in between"),
+            );
+        }
+    }
+    if operator == Operator::Eq
+        && let Some(decimals) = range.decimals
+        && score::round(number, decimals) != number
+    {
+        let grid = match decimals {
+            0 => "whole numbers".to_owned(),
+            1 => "numbers with one decimal".to_owned(),
+            _ => format!("numbers with {decimals} decimals"),
+        };
+        report.add(
+            "OUT_OF_REACH",
+            format!("This only comes in {grid}: compare with one of them"),
+        );
+    }
+}
+
+fn check_option(report: &mut Report, item: &Item, operator: Operator, value: &Answer) {
+    let option = |key: &String| item.options.iter().find(|option| option.key == *key);
+    match value {
+        Answer::Number(number) if item.kind == ItemKind::Choice && score::range(item).is_some() => {
+            let (reach, decimals) = (score::range(item), None);
+            check_reach(report, Range { reach, decimals }, operator, *number);
+        }
+        Answer::Text(key) => match option(key) {
+            None => report.add("NOT_AN_OPTION", format!("“{}” has no option “{key}”", item.key)),
+            // A rule sees the number of an option that has one.
+            Some(option) => {
+                if let Some(number) = option.value.filter(|_| item.kind == ItemKind::Choice) {
+                    report.add(
+                        "WRONG_TYPE",
+                        format!("Compare with {number}, which the option “{key}” counts for"),
+                    );
+                }
+            }
+        },
+        Answer::Options(keys) if item.kind == ItemKind::MultipleChoice => {
+            for key in keys.iter().filter(|key| option(key).is_none()) {
+                report.add("NOT_AN_OPTION", format!("“{}” has no option “{key}”", item.key));
+            }
+        }
+        _ => report.add(
+            "WRONG_TYPE",
+            "Compare with the key of an option, or with the number that it counts for",
+        ),
+    }
+}
+
+fn statuses() -> impl Iterator<Item = Status> {
+    [
+        Status::Planned,
+        Status::Active,
+        Status::Paused,
+        Status::Completed,
+        Status::Withdrawn,
+    ]
+    .into_iter()
+}
+
+/// Checks what a fact names, and finds what it can be compared with; nothing where it names what does not exist.
+fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
+    let within = |least, most, decimals| {
+        let reach = Some((least, most));
+        Some(Comparable::Number(Range { reach, decimals }))
+    };
+    let count = |most| within(0.0, most, Some(0));
+    let percent = || within(0.0, 100.0, None);
+    match fact {
+        Fact::Score(score) => {
+            let mut comparable = None;
+            report.at("score", |report| comparable = check_score(report, score, shape));
+            comparable
+        }
+        Fact::Answer(answer) => {
+            let mut comparable = None;
+            report.at("answer", |report| {
+                let Some(form) = known_form(report, &answer.form, shape) else {
+                    return;
+                };
+                match form.item(&answer.item) {
+                    None => report.add_at(
+                        "item",
+                        "UNKNOWN_ITEM",
+                        format!("“{}” has no item “{}”", form.key, answer.item),
+                    ),
+                    Some(item) if !takes_answer(item.kind) => {
+                        report.add_at("item", "NOT_ANSWERABLE", format!("“{}” takes no answer", answer.item));
+                    }
+                    Some(item) => comparable = Some(comparable_item(item)),
+                }
+            });
+            comparable
+        }
+        Fact::DaysSince(since) => {
+            report.at("daysSince", |report| {
+                if let Some(form) = &since.form {
+                    if since.event == Happening::FormCompleted {
+                        known_form(report, form, shape);
+                    } else {
+                        report.add_at("form", "CONTRADICTION", "Only FORM_COMPLETED can name a form");
+                    }
+                }
+            });
+            count(MAX_DAYS)
+        }
+        Fact::OverdueDispatches(any) | Fact::MissedDispatches(any) => {
+            let field = if matches!(fact, Fact::OverdueDispatches(_)) {
+                "overdueDispatches"
+            } else {
+                "missedDispatches"
+            };
+            report.at(field, |report| {
+                if let Some(form) = &any.form {
+                    known_form(report, form, shape);
+                }
+            });
+            count(MAX_COUNT)
+        }
+        Fact::ModuleProgress(of) => {
+            report.at("moduleProgress", |report| known_module(report, &of.module, shape));
+            percent()
+        }
+        Fact::ProgramProgress(_) => percent(),
+        Fact::ProgramWeek(_) => within(1.0, MAX_WEEKS, Some(0)),
+        Fact::Status(_) => Some(Comparable::Status),
+        Fact::Age(_) => count(MAX_AGE),
+        Fact::OpenFlag(of) => {
+            report.at("openFlag", |report| report.key("kind", &of.kind));
+            Some(Comparable::Boolean)
+        }
+    }
+}
+
+fn check_score<'a>(report: &mut Report, fact: &ScoreFact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
+    if let Some(last) = fact.last {
+        if fact.pick != Pick::Mean {
+            report.add_at("last", "CONTRADICTION", "Only MEAN is taken of the last ones");
+        } else if !(1..=MAX_MEAN).contains(&last) {
+            report.add_at("last", "OUT_OF_RANGE", format!("From 1 to {MAX_MEAN}"));
+        }
+    }
+    let form = known_form(report, &fact.form, shape)?;
+    let Some(scale) = form.scale(&fact.scale) else {
+        report.add_at(
+            "scale",
+            "UNKNOWN_SCALE",
+            format!("“{}” has no scale “{}”", form.key, fact.scale),
+        );
+        return None;
+    };
+    let decimals = (fact.pick != Pick::Mean).then_some(scale.decimals);
+    Some(Comparable::Number(Range {
+        reach: reach(form, scale, fact.pick),
+        decimals,
+    }))
+}
+
+fn reach(form: &Form, scale: &Scale, pick: Pick) -> Option<(f64, f64)> {
+    let (low, high) = score::reach(form, scale)?;
+    Some(match pick {
+        Pick::Latest | Pick::First | Pick::Previous | Pick::Mean => (low, high),
+        Pick::ChangeFromFirst | Pick::ChangeFromPrevious => (low - high, high - low),
+    })
+}
+
+fn comparable_item(item: &Item) -> Comparable<'_> {
+    match item.kind {
+        ItemKind::Boolean => Comparable::Boolean,
+        ItemKind::Integer | ItemKind::Decimal | ItemKind::Scale => Comparable::Number(Range {
+            reach: score::range(item),
+            decimals: (item.kind == ItemKind::Integer).then_some(0),
+        }),
+        ItemKind::Choice | ItemKind::MultipleChoice => Comparable::Options(item),
+        ItemKind::Date => Comparable::Date,
+        ItemKind::Time => Comparable::Time,
+        ItemKind::Text | ItemKind::Group | ItemKind::Display => Comparable::Text,
+    }
+}
+
+/// The form that is named at `form`.
+pub(super) fn known_form<'a>(report: &mut Report, key: &str, shape: &ProgramShape<'a>) -> Option<&'a Form> {
+    let form = shape.forms.iter().find(|form| form.key == key).copied();
+    if form.is_none() {
+        report.add_at("form", "UNKNOWN_FORM", format!("The program has no form “{key}”"));
+    }
+    form
+}
+
+/// Checks the module that is named at `module`.
+pub(super) fn known_module(report: &mut Report, key: &str, shape: &ProgramShape<'_>) {
+    if !shape.modules.contains(&key) {
+        report.add_at("module", "UNKNOWN_MODULE", format!("The program has no module “{key}”"));
+    }
+}
