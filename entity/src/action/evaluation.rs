@@ -1,0 +1,328 @@
+//! Evaluating the rules of the enrollments that are due, in one transaction per batch: claim, load, decide, write.
+//!
+//! A crash anywhere undoes the whole batch: nothing is lost and nothing is done twice. There is no network inside.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::AssertUnwindSafe,
+};
+
+use chrono::{DateTime, Duration, Utc};
+use rules::{
+    evaluation::{ActiveRule, Evaluation, RuleState, State, evaluate},
+    facts::Facts,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{
+    firing,
+    flag::{self, Ended},
+};
+use crate::{
+    act::{Act, BATCH},
+    enrollment,
+    error::{Error, Result},
+    evaluation, facts,
+    rule::RuleBook,
+    rule_state,
+    store::Store,
+    viewer::Viewer,
+};
+
+/// How many enrollments a batch takes at most on SQLite.
+const SQLITE_BATCH: u64 = 100;
+
+/// How far ahead of the clock events are judged with the rest: they are dated microseconds ahead where several come at once.
+/// Those of a machine whose clock is wrong wait for their time.
+const AHEAD: Duration = Duration::seconds(1);
+
+/// Evaluates up to `limit` enrollments that are due; returns how many. A batch that fails is halved until the enrollment
+/// that it fails for is alone; that one is set aside for a while, counted and logged, and the others go on.
+///
+/// # Errors
+/// When the database is away or busy: then nothing was changed, and the same batch is tried again later.
+pub async fn run(store: &Store, limit: u64) -> Result<usize> {
+    // SQLite has one writer: whoever evaluates keeps everybody else waiting.
+    let limit = if store.backend() == DatabaseBackend::Postgres {
+        limit
+    } else {
+        limit.min(SQLITE_BATCH)
+    };
+    match batch(store, limit, None).await {
+        Ok(done) => Ok(done),
+        Err(error) if error.is_transient() => Err(error),
+        Err(_) => {
+            // Whatever is due now, in halves. Another worker may take some of it meanwhile, which is as well.
+            let due = due(store, limit).await?;
+            let mut done = 0;
+            let mut pending = vec![due];
+            while let Some(ids) = pending.pop() {
+                match batch(store, limit, Some(&ids)).await {
+                    Ok(count) => done += count,
+                    Err(error) if error.is_transient() => return Err(error),
+                    Err(error) => match ids.split_at_checked(ids.len() / 2) {
+                        Some((left, right)) if !left.is_empty() => {
+                            pending.push(right.to_vec());
+                            pending.push(left.to_vec());
+                        }
+                        _ => done += set_aside(store, &ids, &error).await?,
+                    },
+                }
+            }
+            Ok(done)
+        }
+    }
+}
+
+async fn due(store: &Store, limit: u64) -> Result<Vec<Uuid>> {
+    Ok(evaluation::Entity::find()
+        .select_only()
+        .column(evaluation::Column::EnrollmentId)
+        .filter(evaluation::Column::DueAt.lte(store.now()))
+        .order_by_asc(evaluation::Column::DueAt)
+        .limit(limit)
+        .into_tuple()
+        .all(store.connection())
+        .await?)
+}
+
+/// How long an enrollment is set aside after it failed for the nth time in a row: 1, 2, 4 … minutes, an hour at most.
+fn pause(failures: i32) -> Duration {
+    Duration::minutes(1_i64 << failures.clamp(0, 6)).min(Duration::hours(1))
+}
+
+async fn set_aside(store: &Store, ids: &[Uuid], error: &Error) -> Result<usize> {
+    let now = store.now();
+    for id in ids {
+        let Some(row) = evaluation::Entity::find_by_id(*id).one(store.connection()).await? else {
+            continue;
+        };
+        let detail = if let Error::Corrupt(what) = error {
+            what.as_str()
+        } else {
+            ""
+        };
+        tracing::error!(enrollment = %id, failures = row.failures + 1, reason = error.kind(), detail, "an enrollment cannot be evaluated and is set aside");
+        evaluation::Entity::update_many()
+            .col_expr(evaluation::Column::Failures, Expr::value(row.failures + 1))
+            .col_expr(evaluation::Column::FailedAt, Expr::value(row.failed_at.unwrap_or(now)))
+            .col_expr(evaluation::Column::DueAt, Expr::value(now + pause(row.failures)))
+            .filter(evaluation::Column::EnrollmentId.eq(*id))
+            .exec(store.connection())
+            .await?;
+    }
+    Ok(ids.len())
+}
+
+/// One batch in one transaction: what is due, or of that only `ids`.
+async fn batch(store: &Store, limit: u64, ids: Option<&[Uuid]>) -> Result<usize> {
+    let mut act = store.act(&Viewer::system()).await?;
+    match evaluate_claimed(&mut act, limit, ids).await {
+        Ok(0) => Ok(0),
+        Ok(done) => {
+            act.commit().await?;
+            Ok(done)
+        }
+        Err(error) => {
+            // What it holds is free again before anybody looks for it in smaller parts.
+            act.undo().await;
+            Err(error)
+        }
+    }
+}
+
+async fn evaluate_claimed(act: &mut Act, limit: u64, ids: Option<&[Uuid]>) -> Result<usize> {
+    let claimed = claim(act, limit, ids).await?;
+    if claimed.is_empty() {
+        return Ok(0);
+    }
+    let enrollments: Vec<enrollment::Model> = claimed.iter().map(|(_, enrollment)| enrollment.clone()).collect();
+    let since = claimed.iter().map(|(evaluation, _)| evaluation.evaluated_until).min();
+    let book = RuleBook::read(&act.tx, &enrollments).await?;
+    let mut facts = facts::load(&act.store, &act.tx, &enrollments, since).await?;
+    let mut states = states(act, &enrollments).await?;
+
+    let mut decided = Vec::new();
+    for (evaluation, enrollment) in &claimed {
+        let Some(facts) = facts.remove(&enrollment.id) else {
+            continue;
+        };
+        let state = State {
+            evaluated_until: evaluation.evaluated_until,
+            rules: states.remove(&enrollment.id).unwrap_or_default(),
+        };
+        let ahead = facts
+            .events
+            .iter()
+            .map(|event| event.at)
+            .filter(|at| *at <= act.now + AHEAD)
+            .max();
+        let until = ahead.map_or(act.now, |at| at.max(act.now));
+        let evaluation = judged(&book.of(enrollment), &facts, &state, until)?;
+        decided.push(Decided {
+            enrollment: enrollment.clone(),
+            facts,
+            before: state,
+            evaluation,
+        });
+    }
+    write_states(act, &decided).await?;
+    let firings = firing::write(act, &book, &decided).await?;
+    let judged = decided.iter().map(|one| one.evaluation.state.evaluated_until).max();
+    act.now = judged.map_or(act.now, |judged| judged.max(act.now));
+    firing::carry_out(act, &firings).await?;
+    end_episodes(act, &decided).await?;
+    Ok(claimed.len())
+}
+
+/// Evaluates one enrollment. A panic is a bug, and must stop this enrollment alone.
+fn judged(rules: &[ActiveRule], facts: &Facts, state: &State, until: DateTime<Utc>) -> Result<Evaluation> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| evaluate(rules, facts, state, until)))
+        .map_err(|_| Error::Corrupt(format!("the rules of enrollment {} cannot be judged", facts.enrollment)))
+}
+
+/// What was decided about one enrollment.
+pub(super) struct Decided {
+    pub(super) enrollment: enrollment::Model,
+    pub(super) facts: Facts,
+    before: State,
+    pub(super) evaluation: Evaluation,
+}
+
+/// Takes rows that are due together with their enrollments. Rows that somebody else holds are skipped, never waited for, so
+/// that no two units of work can wait for each other.
+async fn claim(act: &Act, limit: u64, ids: Option<&[Uuid]>) -> Result<Vec<(evaluation::Model, enrollment::Model)>> {
+    let mut select = evaluation::Entity::find()
+        .filter(evaluation::Column::DueAt.lte(act.now))
+        .order_by_asc(evaluation::Column::DueAt)
+        .limit(limit);
+    if let Some(ids) = ids {
+        select = select.filter(evaluation::Column::EnrollmentId.is_in(ids.iter().copied()));
+    }
+    let skip_locked = act.store.backend() == DatabaseBackend::Postgres;
+    if skip_locked {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let due = select.all(&act.tx).await?;
+    let mut enrollments = enrollment::Entity::find()
+        .filter(enrollment::Column::Id.is_in(due.iter().map(|row| row.enrollment_id)))
+        .order_by_asc(enrollment::Column::Id);
+    if skip_locked {
+        enrollments = enrollments.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let mut due: HashMap<Uuid, evaluation::Model> = due.into_iter().map(|row| (row.enrollment_id, row)).collect();
+    let enrollments = enrollments.all(&act.tx).await?;
+    Ok(enrollments
+        .into_iter()
+        .filter_map(|row| Some((due.remove(&row.id)?, row)))
+        .collect())
+}
+
+async fn states(act: &Act, enrollments: &[enrollment::Model]) -> Result<HashMap<Uuid, BTreeMap<String, RuleState>>> {
+    let rows = rule_state::Entity::find()
+        .filter(rule_state::Column::EnrollmentId.is_in(enrollments.iter().map(|row| row.id)))
+        .all(&act.tx)
+        .await?;
+    let mut states: HashMap<Uuid, BTreeMap<String, RuleState>> = HashMap::new();
+    for row in rows {
+        states.entry(row.enrollment_id).or_default().insert(
+            row.rule_key,
+            RuleState {
+                episode: u32::try_from(row.episode).unwrap_or_default(),
+                episode_since: row.episode_since,
+                episode_fired: row.episode_fired,
+                last_fired_at: row.last_fired_at,
+                firings: u32::try_from(row.firings).unwrap_or_default(),
+            },
+        );
+    }
+    Ok(states)
+}
+
+/// Writes what is to be remembered, and when to look again.
+async fn write_states(act: &Act, decided: &[Decided]) -> Result<()> {
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let mut rows = Vec::new();
+    for one in decided {
+        for (key, state) in &one.evaluation.state.rules {
+            if one.before.rules.get(key) == Some(state) {
+                continue;
+            }
+            let row = rule_state::Model {
+                enrollment_id: one.enrollment.id,
+                rule_key: key.clone(),
+                episode: number(state.episode),
+                episode_since: state.episode_since,
+                episode_fired: state.episode_fired,
+                last_fired_at: state.last_fired_at,
+                firings: number(state.firings),
+            };
+            rows.push(row.into_active_model().reset_all());
+        }
+    }
+    use rule_state::Column as S;
+    let replace = OnConflict::columns([S::EnrollmentId, S::RuleKey])
+        .update_columns([S::Episode, S::EpisodeSince, S::EpisodeFired, S::LastFiredAt, S::Firings])
+        .to_owned();
+    for chunk in rows.chunks(BATCH) {
+        let insert = rule_state::Entity::insert_many(chunk.iter().cloned()).on_conflict(replace.clone());
+        insert.exec_without_returning(&act.tx).await?;
+    }
+
+    let rows: Vec<evaluation::ActiveModel> = decided
+        .iter()
+        .map(|one| {
+            let row = evaluation::Model {
+                enrollment_id: one.enrollment.id,
+                due_at: one.evaluation.wake_at,
+                evaluated_until: one.evaluation.state.evaluated_until,
+                failures: 0,
+                failed_at: None,
+            };
+            row.into_active_model().reset_all()
+        })
+        .collect();
+    use evaluation::Column as E;
+    let replace = OnConflict::column(E::EnrollmentId)
+        .update_columns([E::DueAt, E::EvaluatedUntil, E::Failures, E::FailedAt])
+        .to_owned();
+    for chunk in rows.chunks(BATCH) {
+        let insert = evaluation::Entity::insert_many(chunk.iter().cloned()).on_conflict(replace.clone());
+        insert.exec_without_returning(&act.tx).await?;
+    }
+    Ok(())
+}
+
+async fn end_episodes(act: &mut Act, decided: &[Decided]) -> Result<()> {
+    let mut ended = Vec::new();
+    for one in decided {
+        ended.extend(one.evaluation.ended.iter().map(|end| Ended {
+            enrollment_id: one.enrollment.id,
+            rule_key: end.rule.clone(),
+            occurrence: end.occurrence.clone(),
+            depth: end.depth,
+        }));
+    }
+    flag::end_causes(act, &ended).await
+}
+
+/// How many enrollments are set aside because they cannot be evaluated, and since when the oldest of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_aside_count(store: &Store) -> Result<(u64, Option<DateTime<Utc>>)> {
+    let row: Option<(i64, Option<DateTime<Utc>>)> = evaluation::Entity::find()
+        .select_only()
+        .column_as(evaluation::Column::EnrollmentId.count(), "count")
+        .column_as(evaluation::Column::FailedAt.min(), "oldest")
+        .filter(evaluation::Column::FailedAt.is_not_null())
+        .into_tuple()
+        .one(store.connection())
+        .await?;
+    let (count, oldest) = row.unwrap_or_default();
+    Ok((u64::try_from(count).unwrap_or_default(), oldest))
+}

@@ -1,0 +1,527 @@
+//! Raising flags and taking care of them.
+//!
+//! Of a kind and audience an enrollment has one unresolved flag, with its causes beside it. It is as serious as the most
+//! serious of the causes that stand.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rules::facts::{Audience, Severity};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use crate::{
+    act::{Act, BATCH, Cause},
+    enrollment,
+    error::{Outcome, Result, UserError},
+    event::EventKind,
+    flag::{self, ActiveModel, Column, Entity, FlagStatus, Model},
+    flag_cause, flag_change, input,
+    seal::Sealed,
+    stored::Stored,
+};
+
+/// A flag to be raised.
+#[derive(Clone, Debug)]
+pub struct Raise {
+    /// The enrollment.
+    pub enrollment_id: Uuid,
+    /// Its kind.
+    pub kind: String,
+    /// How serious.
+    pub severity: Severity,
+    /// What is read in lists.
+    pub title: String,
+    /// What is said about it.
+    pub note: Option<String>,
+    /// Whom it is for.
+    pub audience: Audience,
+    /// The key of the rule that raises it.
+    pub rule_key: Option<String>,
+    /// The occurrence for which the rule raises it.
+    pub occurrence: Option<String>,
+    /// Whether this cause ends with its occurrence; see [`end_causes`].
+    pub auto_resolve: bool,
+    /// Who.
+    pub cause: Cause,
+}
+
+/// An episode of a rule that has ended, and with it the causes that it raised.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The enrollment.
+    pub enrollment_id: Uuid,
+    /// The key of the rule.
+    pub rule_key: String,
+    /// The occurrence that the episode fired as.
+    pub occurrence: String,
+    /// The depth that what follows carries, so that rules which resolve one another's flags come to an end.
+    pub depth: u32,
+}
+
+/// What tells the unresolved flags apart.
+type Key = (Uuid, String, Audience);
+
+/// A flag that is being raised, and what of it is to be written.
+struct Raised {
+    row: Model,
+    is_new: bool,
+    is_changed: bool,
+}
+
+/// Raises flags; each gives the flag, which is the one that stands already where there is one of its kind. A more serious
+/// cause makes it more serious; an urgent one opens it again where somebody had taken it on, and is published again.
+///
+/// # Errors
+/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `REQUIRED`, `TOO_LONG`.
+pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>> {
+    let ids: Vec<Uuid> = raises.iter().map(|raise| raise.enrollment_id).collect();
+    let enrollments = act.treated(&ids).await?;
+    let kinds: BTreeSet<&str> = raises.iter().map(|raise| raise.kind.trim()).collect();
+    let mut flags = unresolved(act, &enrollments, &kinds).await?;
+    let (mut causes, mut changes) = (Vec::new(), Vec::new());
+    // The flags of a rule are called alike: sealed once, they are also written together.
+    let mut titles: HashMap<String, Sealed> = HashMap::new();
+    let mut outcomes = Vec::with_capacity(raises.len());
+    for raise in raises {
+        let Some(enrollment) = enrollments.get(&raise.enrollment_id) else {
+            outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
+            continue;
+        };
+        let raise = match checked(raise) {
+            Ok(raise) => raise,
+            Err(errors) => {
+                outcomes.push(Err(errors));
+                continue;
+            }
+        };
+        let note = act.store.keyring().seal_option(raise.note.as_deref())?;
+        let title = match titles.get(&raise.title) {
+            Some(title) => title.clone(),
+            None => {
+                let title = act.store.keyring().seal(&raise.title)?;
+                titles.insert(raise.title.clone(), title.clone());
+                title
+            }
+        };
+        let key = (enrollment.id, raise.kind.clone(), raise.audience);
+        let raised = flags.entry(key).or_insert_with(|| Raised {
+            row: new(act, &raise, title.clone()),
+            is_new: true,
+            is_changed: false,
+        });
+        let is_first = raised.is_new
+            && !causes
+                .iter()
+                .any(|cause: &flag_cause::Model| cause.flag_id == raised.row.id);
+        let opened = is_first || merge(raised, &raise, &title);
+        let flag_id = raised.row.id;
+        causes.push(cause(act, flag_id, &raise, title, note.clone()));
+        if opened {
+            changes.push(change(act, flag_id, FlagStatus::Open, note, raise.cause));
+        }
+        if opened || raise.severity == Severity::Urgent {
+            let kind = EventKind::FlagRaised;
+            act.happened(enrollment, kind, raise.cause, Some(flag_id), Some(&raise.kind));
+        }
+        act.changed(enrollment.citizen_id);
+        act.attention(enrollment.id);
+        outcomes.push(Ok(flag_id));
+    }
+    let new: Vec<Model> = flags
+        .values()
+        .filter(|flag| flag.is_new)
+        .map(|flag| flag.row.clone())
+        .collect();
+    act.insert::<Entity>(&new).await?;
+    let changed = flags.into_values().filter(|flag| flag.is_changed && !flag.is_new);
+    write(act, changed.map(|flag| flag.row)).await?;
+    act.insert::<flag_cause::Entity>(&causes).await?;
+    act.insert::<flag_change::Entity>(&changes).await?;
+    Ok(outcomes)
+}
+
+/// The longest kind of a flag, in characters.
+const KIND: usize = 64;
+
+fn checked(raise: &Raise) -> Result<Raise, Vec<UserError>> {
+    let mut errors = Vec::new();
+    let mut keep = |checked: Result<String, UserError>| checked.map_err(|error| errors.push(error)).unwrap_or_default();
+    let kind = keep(input::name(&raise.kind, "kind"));
+    let title = keep(input::name(&raise.title, "title"));
+    if kind.chars().count() > KIND {
+        let message = format!("At most {KIND} characters, please.");
+        errors.push(UserError::new("TOO_LONG", "kind", message));
+    }
+    let note = input::note(raise.note.as_deref(), "note").map_err(|error| errors.push(error));
+    match note {
+        Ok(note) if errors.is_empty() => Ok(Raise {
+            kind,
+            title,
+            note,
+            ..raise.clone()
+        }),
+        _ => Err(errors),
+    }
+}
+
+/// Adds a cause to a flag that stands. True where that opens it again.
+fn merge(raised: &mut Raised, raise: &Raise, title: &Sealed) -> bool {
+    let row = &mut raised.row;
+    if raise.severity > row.severity.0 {
+        row.severity = raise.severity.into();
+        row.title.clone_from(title);
+        raised.is_changed = true;
+    }
+    if raise.severity < Severity::Urgent || row.status.0 == FlagStatus::Open {
+        return false;
+    }
+    row.status = FlagStatus::Open.into();
+    row.acknowledged_at = None;
+    row.acknowledged_by = None;
+    raised.is_changed = true;
+    true
+}
+
+fn new(act: &Act, raise: &Raise, title: Sealed) -> Model {
+    Model {
+        id: act.id(),
+        enrollment_id: raise.enrollment_id,
+        kind: raise.kind.clone(),
+        audience: raise.audience.into(),
+        severity: raise.severity.into(),
+        status: FlagStatus::Open.into(),
+        title,
+        raised_at: act.now,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        resolved_at: None,
+        resolved_by: None,
+        escalate_at: None,
+    }
+}
+
+fn cause(act: &Act, flag_id: Uuid, raise: &Raise, title: Sealed, note: Option<Sealed>) -> flag_cause::Model {
+    flag_cause::Model {
+        id: act.id(),
+        flag_id,
+        severity: raise.severity.into(),
+        title,
+        note,
+        actor: raise.cause.actor.into(),
+        rule_key: raise.rule_key.clone(),
+        occurrence: raise.occurrence.clone(),
+        auto_resolve: raise.auto_resolve,
+        raised_at: act.now,
+        ended_at: None,
+    }
+}
+
+fn change(act: &Act, flag_id: Uuid, status: FlagStatus, note: Option<Sealed>, cause: Cause) -> flag_change::Model {
+    flag_change::Model {
+        id: act.id(),
+        flag_id,
+        at: act.now,
+        status: status.into(),
+        note,
+        actor: cause.actor.into(),
+    }
+}
+
+/// The unresolved flags of these kinds.
+async fn unresolved(
+    act: &Act,
+    enrollments: &BTreeMap<Uuid, enrollment::Model>,
+    kinds: &BTreeSet<&str>,
+) -> Result<HashMap<Key, Raised>> {
+    let mut found = HashMap::new();
+    let ids: Vec<Uuid> = enrollments.keys().copied().collect();
+    for chunk in ids.chunks(BATCH) {
+        let rows = Entity::find()
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(Column::Kind.is_in(kinds.iter().copied()))
+            .filter(is_unresolved())
+            .all(&act.tx)
+            .await?;
+        found.extend(rows.into_iter().map(|row| {
+            let raised = Raised {
+                is_new: false,
+                is_changed: false,
+                row,
+            };
+            let row = &raised.row;
+            ((row.enrollment_id, row.kind.clone(), row.audience.0), raised)
+        }));
+    }
+    Ok(found)
+}
+
+fn is_unresolved() -> Condition {
+    let unresolved = [FlagStatus::Open, FlagStatus::Acknowledged].map(Stored);
+    Condition::all().add(Column::Status.is_in(unresolved))
+}
+
+/// Writes how serious flags are, what they are called and whether they are open again: one statement for those that become
+/// alike.
+async fn write(act: &Act, rows: impl Iterator<Item = Model>) -> Result<()> {
+    let mut alike: BTreeMap<(Severity, Sealed, bool), Vec<Uuid>> = BTreeMap::new();
+    for row in rows {
+        let is_open = row.status.0 == FlagStatus::Open;
+        alike
+            .entry((row.severity.0, row.title, is_open))
+            .or_default()
+            .push(row.id);
+    }
+    for ((severity, title, is_open), ids) in alike {
+        let mut set = ActiveModel {
+            severity: Set(severity.into()),
+            title: Set(title),
+            ..ActiveModel::default()
+        };
+        if is_open {
+            set.status = Set(FlagStatus::Open.into());
+            set.acknowledged_at = Set(None);
+            set.acknowledged_by = Set(None);
+        }
+        for chunk in ids.chunks(BATCH) {
+            Entity::update_many()
+                .set(set.clone())
+                .filter(Column::Id.is_in(chunk.iter().copied()))
+                .exec(&act.tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a flag on; gives the flag. Taking on what one has taken on is as once.
+///
+/// # Errors
+/// When it is not there or not visible, at `flagId`; `ALREADY_ACKNOWLEDGED` by somebody else; `ALREADY_RESOLVED`.
+pub async fn acknowledge(act: &mut Act, flag_id: Uuid, note: Option<&str>) -> Result<Uuid> {
+    let note = input::note(note, "note")?;
+    let (enrollment, flag) = locked(act, flag_id).await?;
+    if flag.status.0 == FlagStatus::Acknowledged {
+        if flag.acknowledged_by == act.viewer.staff() {
+            return Ok(flag_id);
+        }
+        let message = "Somebody else has taken this flag on already.";
+        return Err(UserError::new("ALREADY_ACKNOWLEDGED", "flagId", message).into());
+    }
+    let set = ActiveModel {
+        status: Set(FlagStatus::Acknowledged.into()),
+        acknowledged_at: Set(Some(act.now)),
+        acknowledged_by: Set(act.viewer.staff()),
+        ..ActiveModel::default()
+    };
+    settle(act, &enrollment, &flag, set, note, FlagStatus::Acknowledged).await
+}
+
+/// Resolves a flag and ends its causes; gives the flag.
+///
+/// # Errors
+/// When it is not there or not visible, at `flagId`; `ALREADY_RESOLVED`.
+pub async fn resolve(act: &mut Act, flag_id: Uuid, note: Option<&str>) -> Result<Uuid> {
+    let note = input::note(note, "note")?;
+    let (enrollment, flag) = locked(act, flag_id).await?;
+    flag_cause::Entity::update_many()
+        .set(ended(act))
+        .filter(flag_cause::Column::FlagId.eq(flag_id))
+        .filter(flag_cause::Column::EndedAt.is_null())
+        .exec(&act.tx)
+        .await?;
+    let set = ActiveModel {
+        status: Set(FlagStatus::Resolved.into()),
+        resolved_at: Set(Some(act.now)),
+        resolved_by: Set(act.viewer.staff()),
+        escalate_at: Set(None),
+        ..ActiveModel::default()
+    };
+    settle(act, &enrollment, &flag, set, note, FlagStatus::Resolved).await
+}
+
+/// An unresolved flag that the viewer may see, with its enrollment, which nobody else changes until the end. Whom a flag is
+/// for may take care of it.
+async fn locked(act: &mut Act, flag_id: Uuid) -> Result<(enrollment::Model, Model)> {
+    let not_found = || UserError::not_found("flagId", "flag");
+    if !act.viewer.sees_health() {
+        return Err(not_found().into());
+    }
+    let visible = flag::visible_to(&act.viewer);
+    let find = || Entity::find_by_id(flag_id).filter(visible.clone());
+    let flag = find().one(&act.tx).await?.ok_or_else(not_found)?;
+    let mut enrollments = act.enrollments(&[flag.enrollment_id]).await?;
+    let enrollment = enrollments.remove(&flag.enrollment_id).ok_or_else(not_found)?;
+    // Read again under the lock.
+    let flag = find().one(&act.tx).await?.ok_or_else(not_found)?;
+    if !flag.status.0.is_unresolved() {
+        let message = "This flag is resolved already.";
+        return Err(UserError::new("ALREADY_RESOLVED", "flagId", message).into());
+    }
+    Ok((enrollment, flag))
+}
+
+async fn settle(
+    act: &mut Act,
+    enrollment: &enrollment::Model,
+    flag: &Model,
+    set: ActiveModel,
+    note: Option<String>,
+    status: FlagStatus,
+) -> Result<Uuid> {
+    Entity::update_many()
+        .set(set)
+        .filter(Column::Id.eq(flag.id))
+        .exec(&act.tx)
+        .await?;
+    let note = act.store.keyring().seal_option(note.as_deref())?;
+    let cause = act.cause();
+    act.insert::<flag_change::Entity>(&[change(act, flag.id, status, note, cause)])
+        .await?;
+    let kind = match status {
+        FlagStatus::Acknowledged => EventKind::FlagAcknowledged,
+        _ => EventKind::FlagResolved,
+    };
+    act.happened(enrollment, kind, cause, Some(flag.id), Some(&flag.kind));
+    act.attention(enrollment.id);
+    Ok(flag.id)
+}
+
+/// Ends the causes that rules raised in these episodes, where they end by themselves. A flag
+/// whose last cause that was is resolved; one that others still stand for is as serious as they are.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_causes(act: &mut Act, episodes: &[Ended]) -> Result<()> {
+    if episodes.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = episodes.iter().map(|episode| episode.enrollment_id).collect();
+    let enrollments = act.enrollments(&ids).await?;
+    let flags = unresolved_of(act, &enrollments).await?;
+    let mut standing = standing(act, &flags).await?;
+
+    let depths: HashMap<(Uuid, &str, &str), u32> = episodes
+        .iter()
+        .map(|one| {
+            (
+                (one.enrollment_id, one.rule_key.as_str(), one.occurrence.as_str()),
+                one.depth,
+            )
+        })
+        .collect();
+    let mut ends = Vec::new();
+    let (mut resolved, mut changed) = (Vec::new(), Vec::new());
+    for mut flag in flags {
+        let causes = standing.remove(&flag.id).unwrap_or_default();
+        let depth_of = |cause: &flag_cause::Model| {
+            let (rule, occurrence) = cause.rule_key.as_deref().zip(cause.occurrence.as_deref())?;
+            let depth = depths.get(&(flag.enrollment_id, rule, occurrence)).copied();
+            depth.filter(|_| cause.auto_resolve)
+        };
+        let Some(depth) = causes.iter().filter_map(depth_of).max() else {
+            continue;
+        };
+        let (ended, left): (Vec<_>, Vec<_>) = causes.into_iter().partition(|cause| depth_of(cause).is_some());
+        ends.extend(ended.into_iter().map(|cause| cause.id));
+        // The first of the most serious gives the title.
+        match left.into_iter().reduce(|worst, cause| {
+            if cause.severity.0 > worst.severity.0 {
+                cause
+            } else {
+                worst
+            }
+        }) {
+            None => resolved.push((flag, depth)),
+            Some(worst) if worst.severity != flag.severity => {
+                flag.severity = worst.severity;
+                flag.title = worst.title;
+                changed.push(flag);
+            }
+            Some(_) => {}
+        }
+    }
+    for chunk in ends.chunks(BATCH) {
+        flag_cause::Entity::update_many()
+            .set(ended(act))
+            .filter(flag_cause::Column::Id.is_in(chunk.iter().copied()))
+            .exec(&act.tx)
+            .await?;
+    }
+    for flag in &changed {
+        act.attention(flag.enrollment_id);
+    }
+    write(act, changed.into_iter()).await?;
+    auto_resolve(act, &enrollments, &resolved).await
+}
+
+async fn unresolved_of(act: &Act, enrollments: &BTreeMap<Uuid, enrollment::Model>) -> Result<Vec<Model>> {
+    let ids: Vec<Uuid> = enrollments.keys().copied().collect();
+    let mut flags = Vec::new();
+    for chunk in ids.chunks(BATCH) {
+        let rows = Entity::find()
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(is_unresolved());
+        flags.extend(rows.all(&act.tx).await?);
+    }
+    Ok(flags)
+}
+
+/// The causes for which flags stand, oldest first.
+async fn standing(act: &Act, flags: &[Model]) -> Result<HashMap<Uuid, Vec<flag_cause::Model>>> {
+    let mut standing: HashMap<Uuid, Vec<flag_cause::Model>> = HashMap::new();
+    for chunk in flags.chunks(BATCH) {
+        let rows = flag_cause::Entity::find()
+            .filter(flag_cause::Column::FlagId.is_in(chunk.iter().map(|flag| flag.id)))
+            .filter(flag_cause::Column::EndedAt.is_null())
+            .order_by_asc(flag_cause::Column::RaisedAt)
+            .order_by_asc(flag_cause::Column::Id);
+        for row in rows.all(&act.tx).await? {
+            standing.entry(row.flag_id).or_default().push(row);
+        }
+    }
+    Ok(standing)
+}
+
+async fn auto_resolve(
+    act: &mut Act,
+    enrollments: &BTreeMap<Uuid, enrollment::Model>,
+    flags: &[(Model, u32)],
+) -> Result<()> {
+    let caused = act.cause();
+    for chunk in flags.chunks(BATCH) {
+        Entity::update_many()
+            .set(ActiveModel {
+                status: Set(FlagStatus::AutoResolved.into()),
+                resolved_at: Set(Some(act.now)),
+                escalate_at: Set(None),
+                ..ActiveModel::default()
+            })
+            .filter(Column::Id.is_in(chunk.iter().map(|(flag, _)| flag.id)))
+            .exec(&act.tx)
+            .await?;
+    }
+    let changes: Vec<flag_change::Model> = flags
+        .iter()
+        .map(|(flag, _)| change(act, flag.id, FlagStatus::AutoResolved, None, caused))
+        .collect();
+    act.insert::<flag_change::Entity>(&changes).await?;
+    for (flag, depth) in flags {
+        if let Some(enrollment) = enrollments.get(&flag.enrollment_id) {
+            let kind = EventKind::FlagResolved;
+            let cause = Cause {
+                depth: *depth,
+                ..caused
+            };
+            act.happened(enrollment, kind, cause, Some(flag.id), Some(&flag.kind));
+            act.attention(enrollment.id);
+        }
+    }
+    Ok(())
+}
+
+fn ended(act: &Act) -> flag_cause::ActiveModel {
+    flag_cause::ActiveModel {
+        ended_at: Set(Some(act.now)),
+        ..flag_cause::ActiveModel::default()
+    }
+}

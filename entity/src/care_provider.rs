@@ -1,0 +1,23 @@
+//! Who runs the units (vårdgivare).
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+/// Who runs the units (vårdgivare).
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "care_provider")]
+pub struct Model {
+    /// Identity, a UUIDv7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// When the row was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Rows are joined by their ids; see the queries.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

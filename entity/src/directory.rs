@@ -1,0 +1,156 @@
+//! Who works where, and which version of a program is published: what nearly every request needs and what seldom changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use crate::{
+    assignment::{self, Role},
+    error::Result,
+    program,
+    program_version::{self, VersionStatus},
+    staff,
+    stored::Stored,
+    unit,
+    viewer::Who,
+};
+
+/// A picture of one instant. Held by the process, at most a second old.
+#[derive(Debug, Default)]
+pub struct Directory {
+    units: HashMap<Uuid, unit::Model>,
+    staff: HashMap<Uuid, staff::Model>,
+    subjects: HashMap<String, Uuid>,
+    assignments: HashMap<Uuid, Vec<assignment::Model>>,
+    programs: BTreeMap<String, Published>,
+}
+
+/// A program and the version that is started today.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The program.
+    pub program: program::Model,
+    /// Its newest published version.
+    pub version: Uuid,
+}
+
+impl Directory {
+    /// Reads it as of an instant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(connection: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<Self> {
+        let units = unit::Entity::find().all(connection).await?;
+        let staff = staff::Entity::find().all(connection).await?;
+        let assigned = assignment::Entity::find()
+            .filter(assignment::Column::ValidFrom.lte(now))
+            .filter(
+                Condition::any()
+                    .add(assignment::Column::ValidUntil.is_null())
+                    .add(assignment::Column::ValidUntil.gt(now)),
+            )
+            .order_by_asc(assignment::Column::ValidFrom)
+            .order_by_asc(assignment::Column::Id)
+            .all(connection)
+            .await?;
+        let programs = program::Entity::find().all(connection).await?;
+        let versions = program_version::Entity::find()
+            .filter(program_version::Column::Status.eq(Stored(VersionStatus::Published)))
+            .order_by_asc(program_version::Column::Major)
+            .order_by_asc(program_version::Column::Minor)
+            .all(connection)
+            .await?;
+
+        let newest: HashMap<Uuid, Uuid> = versions
+            .into_iter()
+            .map(|version| (version.program_id, version.id))
+            .collect();
+        let mut assignments: HashMap<Uuid, Vec<assignment::Model>> = HashMap::new();
+        for row in assigned {
+            assignments.entry(row.staff_id).or_default().push(row);
+        }
+        Ok(Self {
+            subjects: staff.iter().map(|row| (row.subject.clone(), row.id)).collect(),
+            staff: staff.into_iter().map(|row| (row.id, row)).collect(),
+            units: units.into_iter().map(|row| (row.id, row)).collect(),
+            assignments,
+            programs: programs
+                .into_iter()
+                .filter_map(|program| {
+                    let version = *newest.get(&program.id)?;
+                    Some((program.slug.clone(), Published { program, version }))
+                })
+                .collect(),
+        })
+    }
+
+    /// A unit.
+    pub fn unit(&self, id: Uuid) -> Option<&unit::Model> {
+        self.units.get(&id)
+    }
+
+    /// A staff member.
+    pub fn staff(&self, id: Uuid) -> Option<&staff::Model> {
+        self.staff.get(&id)
+    }
+
+    /// Programs that have a published version, by slug.
+    pub fn programs(&self) -> &BTreeMap<String, Published> {
+        &self.programs
+    }
+
+    /// Whether a staff member has the role at the unit.
+    pub fn has_role(&self, staff: Uuid, unit: Uuid, role: Role) -> bool {
+        self.roles(staff, unit).contains(&role)
+    }
+
+    /// The staff member who signs in with this subject, acting at `unit`, or where none is named at the unit of their first
+    /// assignment. None where they are not known or have no role there.
+    pub fn sign_in(&self, subject: &str, unit: Option<Uuid>) -> Option<Who> {
+        let id = *self.subjects.get(subject)?;
+        let unit = unit.or_else(|| {
+            let assignments = self.assignments.get(&id)?;
+            assignments
+                .iter()
+                .find_map(|row| row.unit_id.or_else(|| self.first_unit(row.provider_id)))
+        })?;
+        let roles = self.roles(id, unit);
+        if roles.is_empty() {
+            return None;
+        }
+        Some(Who::Staff {
+            id,
+            unit,
+            provider: self.units.get(&unit)?.provider_id,
+            roles,
+        })
+    }
+
+    /// Today's roles at a unit: those given there and those given for the whole provider.
+    fn roles(&self, staff: Uuid, unit: Uuid) -> Vec<Role> {
+        let Some(at) = self.units.get(&unit) else {
+            return Vec::new();
+        };
+        let mut roles: Vec<Role> = self
+            .assignments
+            .get(&staff)
+            .into_iter()
+            .flatten()
+            .filter(|row| row.unit_id == Some(unit) || (row.unit_id.is_none() && row.provider_id == at.provider_id))
+            .map(|row| row.role.0)
+            .collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
+
+    fn first_unit(&self, provider: Uuid) -> Option<Uuid> {
+        self.units
+            .values()
+            .filter(|unit| unit.provider_id == provider)
+            .map(|unit| unit.id)
+            .min()
+    }
+}

@@ -1,0 +1,65 @@
+//! The record: what is stored, who may see it, and every way in which it may change.
+//!
+//! A file holds one model and the queries that read it; `action` holds the changes. Queries take the [`viewer::Viewer`] who
+//! asks; actions work in an [`act::Act`], whether a person or a rule asked for them.
+
+pub mod access_block;
+pub mod access_log;
+pub mod act;
+pub mod action;
+pub mod applies;
+pub mod assignment;
+pub mod attention;
+pub mod block;
+pub mod care_provider;
+pub mod citizen;
+pub mod clock;
+pub mod contact_choice;
+pub mod content;
+pub mod content_override;
+pub mod content_text;
+pub mod delivery;
+pub mod directory;
+pub mod dispatch;
+pub mod enrollment;
+pub mod enrollment_status;
+pub mod enrollment_therapist;
+pub mod error;
+pub mod evaluation;
+pub mod event;
+pub mod facts;
+pub mod firing;
+pub mod flag;
+pub mod flag_cause;
+pub mod flag_change;
+pub mod form;
+pub mod form_version;
+pub mod guardian;
+pub mod guardianship;
+pub mod idempotency;
+pub mod identity;
+pub mod input;
+pub mod module;
+pub mod page;
+pub mod program;
+pub mod program_file;
+pub mod program_form;
+pub mod program_version;
+pub mod progress;
+pub mod quiet_hours;
+pub mod reminder;
+pub mod response;
+pub mod rollout;
+pub mod rule;
+pub mod rule_state;
+pub mod rule_version;
+pub mod seal;
+pub mod section;
+pub mod staff;
+pub mod step;
+pub mod step_progress;
+pub mod store;
+pub mod stored;
+pub mod unit;
+pub mod viewer;
+pub(crate) mod visible;

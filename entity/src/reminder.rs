@@ -1,0 +1,139 @@
+//! Something that somebody is to be reminded of (påminnelse).
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use rules::facts::{Audience, Status};
+use sea_orm::{Condition, QueryOrder, entity::prelude::*};
+
+use crate::{
+    act::BATCH,
+    delivery,
+    error::Result,
+    page::Page,
+    store::Store,
+    stored::Stored,
+    viewer::{Actor, Viewer, Who},
+    visible::{self, Listed},
+};
+
+/// Something that somebody is to be reminded of (påminnelse).
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "reminder")]
+pub struct Model {
+    /// Identity, a UUIDv7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The enrollment.
+    pub enrollment_id: Uuid,
+    /// The dispatch.
+    pub dispatch_id: Option<Uuid>,
+    /// The firing of a rule that made it, if one did.
+    pub firing_id: Option<Uuid>,
+    /// The key of the message template.
+    pub template: String,
+    /// Whom it is for.
+    pub audience: Stored<Audience>,
+    /// The channels asked for; as the recipient chose where empty.
+    pub channels: Json,
+    /// The state of the enrollment when it was decided: it leaves in this one and while the enrollment is active.
+    pub decided_in: Stored<Status>,
+    /// Leaves at once, whatever the hour.
+    pub bypass_quiet_hours: bool,
+    /// When it is meant to leave.
+    pub remind_at: DateTime<Utc>,
+    /// When the worker must act next; never where absent.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it left.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When it was decided that it does not leave.
+    pub skipped_at: Option<DateTime<Utc>>,
+    /// Why it does not leave.
+    pub skip_reason: Option<String>,
+    /// Who did it.
+    pub actor: Stored<Actor>,
+    /// When the row was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Rows are joined by their ids; see the queries.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+const LISTED: Listed<Entity> = Listed {
+    id: Column::Id,
+    enrollment: Column::EnrollmentId,
+    at: Column::RemindAt,
+    key: |row| (row.id, row.enrollment_id, row.remind_at),
+};
+
+/// What the viewer may see of the reminders of enrollments that are visible to them: citizens and guardians those to the
+/// citizen, everybody else all.
+fn visible_to(viewer: &Viewer) -> Condition {
+    match viewer.who {
+        Who::Citizen { .. } | Who::Guardian { .. } => {
+            Condition::all().add(Column::Audience.eq(Stored(Audience::Citizen)))
+        }
+        Who::Staff { .. } | Who::System => Condition::all(),
+    }
+}
+
+/// Reminders by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
+    let mut found = HashMap::new();
+    for chunk in ids.chunks(BATCH) {
+        let select = Entity::find()
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .filter(visible_to(viewer));
+        let rows = visible::read(store.connection(), viewer, select, Column::EnrollmentId).await?;
+        found.extend(rows.into_iter().map(|row| (row.id, row)));
+    }
+    Ok(found)
+}
+
+/// The reminders of each enrollment, past and planned, the latest first, `first` of each, after the row with the cursor
+/// `after`.
+///
+/// # Errors
+/// When the cursor is none of this list, or the database fails.
+pub async fn page(
+    store: &Store,
+    viewer: &Viewer,
+    enrollments: &[Uuid],
+    first: u64,
+    after: Option<&str>,
+) -> Result<HashMap<Uuid, Page<(String, Model)>>> {
+    LISTED
+        .page(store, viewer, enrollments, visible_to(viewer), first, after)
+        .await
+}
+
+/// The deliveries of each of the reminders, oldest first. Citizens and guardians see only those to the citizen.
+///
+/// # Errors
+/// When the database fails.
+pub async fn deliveries(
+    store: &Store,
+    viewer: &Viewer,
+    reminders: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<delivery::Model>>> {
+    let mut found: HashMap<Uuid, Vec<delivery::Model>> = HashMap::new();
+    for chunk in reminders.chunks(BATCH) {
+        let mut select = delivery::Entity::find()
+            .filter(delivery::Column::ReminderId.is_in(chunk.iter().copied()))
+            .order_by_asc(delivery::Column::CreatedAt)
+            .order_by_asc(delivery::Column::Id);
+        if matches!(viewer.who, Who::Citizen { .. } | Who::Guardian { .. }) {
+            select = select.filter(delivery::Column::StaffId.is_null());
+        }
+        for row in visible::read(store.connection(), viewer, select, delivery::Column::EnrollmentId).await? {
+            found.entry(row.reminder_id).or_default().push(row);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,26 @@
+//! A part of a module (avsnitt).
+
+use sea_orm::entity::prelude::*;
+
+/// A part of a module (avsnitt).
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "section")]
+pub struct Model {
+    /// Identity, a UUIDv7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The program version.
+    pub version_id: Uuid,
+    /// The module.
+    pub module_id: Uuid,
+    /// Its key.
+    pub key: String,
+    /// Its place among its siblings, from 0.
+    pub position: i32,
+}
+
+/// Rows are joined by their ids; see the queries.
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
