@@ -1,0 +1,224 @@
+//! Sends messages: claimed under a lease, handed over outside any transaction, and then written down.
+
+use std::time::Duration;
+
+use entity::{
+    delivery::{self, Claimed, Outcome},
+    error::Result,
+    stored,
+};
+use futures_util::future::join_all;
+use tokio::time::sleep;
+
+use super::Context;
+use crate::channel;
+
+/// How many times an outcome is tried to be written down, since forgetting one may send a message twice.
+const WRITES: u32 = 6;
+
+pub(super) async fn run(context: &Context) -> Result<usize> {
+    if context.stop.is_cancelled() {
+        return Ok(0);
+    }
+    // No more than are sent at once, so that none waits while its lease runs.
+    let limit = u64::try_from(context.sending).unwrap_or(1);
+    let claimed = delivery::claim(&context.store, &context.name, limit, context.lease).await?;
+    let sent = join_all(claimed.iter().map(|delivery| send(context, delivery))).await;
+    sent.into_iter().collect::<Result<Vec<()>>>()?;
+    Ok(claimed.len())
+}
+
+async fn send(context: &Context, claimed: &Claimed) -> Result<()> {
+    let outcome = if context.stop.is_cancelled() {
+        Outcome::GivenBack
+    } else {
+        channel::send(&context.mailer, &context.sign_in, claimed, context.store.now()).await
+    };
+    let channel = stored::word(&claimed.row.channel.0);
+    metrics::counter!("handrail_deliveries_total", "channel" => channel, "outcome" => word(&outcome)).increment(1);
+    let mut wait = Duration::from_millis(100);
+    for _ in 1..WRITES {
+        match delivery::finish(&context.store, claimed, &outcome).await {
+            Err(error) if error.is_transient() => sleep(wait).await,
+            written => return written.map(drop),
+        }
+        wait *= 2;
+    }
+    delivery::finish(&context.store, claimed, &outcome).await.map(drop)
+}
+
+/// The outcome's name in metrics.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent => "sent",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Skipped { .. } => "skipped",
+        Outcome::Unknown { .. } => "unknown",
+        Outcome::GivenBack => "given back",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::delivery::DeliveryStatus;
+    use rules::facts::Channel;
+    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+    use super::*;
+    use crate::jobs::{Job, world::World};
+
+    #[tokio::test]
+    async fn what_leaves_names_nobody_and_nothing() {
+        let world = World::new().await;
+        let person = world.enroll(0).await;
+        world.remind(&person, "come-back", &[Channel::Email]).await;
+        world.work().await;
+        let [delivery] = &world.deliveries(&person).await[..] else {
+            panic!("not one delivery")
+        };
+        assert_eq!(delivery.status.0, DeliveryStatus::Sent);
+        let [mail] = &world.mails()[..] else {
+            panic!("not one mail")
+        };
+        assert!(
+            mail.contains("To: citizen0@home.example") && mail.contains("https://handrail.example"),
+            "{mail}"
+        );
+        assert!(mail.contains(&delivery.message_id), "{mail}");
+        for telling in ["Åsa", "=C3=85sa", "Öberg", "Må bättre", "mood", "Solrosen"] {
+            assert!(!mail.contains(telling), "{mail}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_channel_without_a_provider_fails_with_its_reason() {
+        let world = World::new().await;
+        let person = world.enroll(0).await;
+        world.remind(&person, "come-back", &[Channel::Sms]).await;
+        world.work().await;
+        let [delivery] = &world.deliveries(&person).await[..] else {
+            panic!("not one delivery")
+        };
+        assert_eq!(delivery.status.0, DeliveryStatus::Failed);
+        assert!(
+            delivery.reason.as_ref().unwrap().starts_with("NO_PROVIDER"),
+            "{:?}",
+            delivery.reason
+        );
+    }
+
+    #[tokio::test]
+    async fn one_poisoned_address_stops_no_other() {
+        let world = World::new().await;
+        let people = [world.enroll(0).await, world.enroll(1).await];
+        let poison = world
+            .store
+            .keyring()
+            .seal("a@b\r\nBcc: everybody@home.example")
+            .unwrap();
+        entity::citizen::Entity::update_many()
+            .col_expr(entity::citizen::Column::Email, Expr::value(poison))
+            .filter(entity::citizen::Column::Id.eq(world.enrollment(&people[0]).await.citizen_id))
+            .exec(world.store.connection())
+            .await
+            .unwrap();
+        for person in &people {
+            world.remind(person, "come-back", &[Channel::Email]).await;
+        }
+        world.work().await;
+        let status = async |n: usize| world.deliveries(&people[n]).await[0].status.0;
+        assert_eq!(
+            [status(0).await, status(1).await],
+            [DeliveryStatus::Failed, DeliveryStatus::Sent]
+        );
+        assert_eq!(world.mails().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_tried_again_later() {
+        let mut world = World::new().await;
+        let person = world.enroll(0).await;
+        let folder = world.config.mail.folder.clone();
+        // A file where the folder should be.
+        std::fs::write(&folder, "").unwrap();
+        world.remind(&person, "come-back", &[Channel::Email]).await;
+        world.work().await;
+        let waiting = &world.deliveries(&person).await[0];
+        assert_eq!((waiting.status.0, waiting.attempts), (DeliveryStatus::Ready, 1));
+        world.config.mail.folder = folder.with_extension("new");
+        assert_eq!(world.work().await, 0);
+        world.set("2026-11-23T09:10:00Z");
+        world.work().await;
+        assert_eq!(world.deliveries(&person).await[0].status.0, DeliveryStatus::Sent);
+    }
+
+    #[tokio::test]
+    async fn workers_that_race_send_each_message_once() {
+        let world = World::new().await;
+        for n in 0..6 {
+            let person = world.enroll(n).await;
+            world.remind(&person, "come-back", &[Channel::Email]).await;
+        }
+        let workers = [world.worker(), world.worker(), world.worker()];
+        let done = futures_util::future::join_all(workers.iter().map(|worker| worker.run_until_idle())).await;
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
+        assert_eq!(world.mails().len(), 6);
+        let attempts = entity::delivery::Entity::find()
+            .all(world.store.connection())
+            .await
+            .unwrap();
+        assert!(
+            attempts
+                .iter()
+                .filter(|row| row.channel.0 == Channel::Email)
+                .all(|row| row.attempts == 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_hides_nothing_behind_it() {
+        let world = World::new().await;
+        let mut context = world.context();
+        context.sending = 1;
+        let people = [world.enroll(0).await, world.enroll(1).await];
+        for (person, instant) in people.iter().zip(["2026-11-23T09:00:00Z", "2026-11-23T09:01:00Z"]) {
+            world.set(instant);
+            world.remind(person, "come-back", &[Channel::Email]).await;
+            Job::Reminders.run(&context).await.unwrap();
+        }
+        entity::citizen::Entity::update_many()
+            .col_expr(entity::citizen::Column::Email, Expr::value(None::<Vec<u8>>))
+            .filter(entity::citizen::Column::Id.eq(world.enrollment(&people[0]).await.citizen_id))
+            .exec(world.store.connection())
+            .await
+            .unwrap();
+        assert_eq!(run(&context).await.unwrap(), 1);
+        let status = async |n: usize| world.deliveries(&people[n]).await[0].status.0;
+        assert_eq!(
+            [status(0).await, status(1).await],
+            [DeliveryStatus::Skipped, DeliveryStatus::Sent]
+        );
+        assert_eq!(run(&context).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn stopping_gives_back_what_was_only_claimed() {
+        let world = World::new().await;
+        let person = world.enroll(0).await;
+        world.remind(&person, "come-back", &[Channel::Email]).await;
+        let context = world.context();
+        let claimed = delivery::claim(&world.store, &context.name, 8, context.lease)
+            .await
+            .unwrap();
+        context.stop.cancel();
+        send(&context, &claimed[0]).await.unwrap();
+        let row = &world.deliveries(&person).await[0];
+        assert_eq!(
+            (row.status.0, row.attempts, row.lease.as_deref()),
+            (DeliveryStatus::Ready, 0, None)
+        );
+        assert!(world.mails().is_empty());
+        assert_eq!(run(&context).await.unwrap(), 0);
+    }
+}
