@@ -1,0 +1,142 @@
+//! Ids as clients see them: opaque, and typed so that one kind of thing is never taken for another.
+
+use async_graphql::ID;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use entity::{
+    error::{Result, UserError},
+    stored,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What an id is of; its word is the GraphQL type's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Program,
+    ProgramVersion,
+    Module,
+    Section,
+    Step,
+    Block,
+    Form,
+    Unit,
+    Staff,
+    Citizen,
+    Guardian,
+    Enrollment,
+    EnrollmentModule,
+    EnrollmentSection,
+    EnrollmentStep,
+    EnrollmentBlock,
+    Dispatch,
+    Result,
+    Flag,
+    Reminder,
+    Delivery,
+    Rule,
+    Message,
+    Activity,
+}
+
+/// An id taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobalId {
+    /// What it is of.
+    pub kind: Kind,
+    /// The enrollment that it stands below, if it does.
+    pub enrollment: Option<Uuid>,
+    /// Which one.
+    pub id: Uuid,
+}
+
+/// The id of something.
+pub fn id(kind: Kind, id: Uuid) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{}:{id}", stored::word(&kind))))
+}
+
+/// The id of a piece of content as one enrollment has it.
+pub fn id_below(kind: Kind, enrollment: Uuid, id: Uuid) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{}:{enrollment}:{id}", stored::word(&kind))))
+}
+
+/// Takes an id apart; none where it is not one of ours.
+pub fn read(id: &ID) -> Option<GlobalId> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id.as_str()).ok()?).ok()?;
+    let mut parts = text.split(':');
+    let kind = stored::parse(parts.next()?)?;
+    let first = Uuid::try_parse(parts.next()?).ok()?;
+    let second = parts.next().map(Uuid::try_parse).transpose().ok()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    Some(match second {
+        Some(id) => GlobalId {
+            kind,
+            enrollment: Some(first),
+            id,
+        },
+        None => GlobalId {
+            kind,
+            enrollment: None,
+            id: first,
+        },
+    })
+}
+
+/// Which one of its kind; none where it is an id of something else.
+pub fn of(kind: Kind, id: &ID) -> Option<Uuid> {
+    read(id)
+        .filter(|read| read.kind == kind && read.enrollment.is_none())
+        .map(|read| read.id)
+}
+
+/// As [`of`], for an input's field.
+///
+/// # Errors
+/// That there is nothing with this id, at `path`.
+pub fn input(kind: Kind, id: &ID, path: &str) -> Result<Uuid> {
+    of(kind, id).ok_or_else(|| UserError::not_found(path, &stored::word(&kind).to_lowercase()).into())
+}
+
+/// A step by its own id or by the id that it has below this enrollment.
+///
+/// # Errors
+/// That there is nothing with this id, at `path`.
+pub fn input_step(id: &ID, enrollment: Uuid, path: &str) -> Result<Uuid> {
+    read(id)
+        .filter(|read| match read.kind {
+            Kind::Step => read.enrollment.is_none(),
+            Kind::EnrollmentStep => read.enrollment == Some(enrollment),
+            _ => false,
+        })
+        .map(|read| read.id)
+        .ok_or_else(|| UserError::not_found(path, "step").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_one_kind_only() {
+        let (unit, enrollment, step) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        assert_eq!(of(Kind::Unit, &id(Kind::Unit, unit)), Some(unit));
+        assert_eq!(of(Kind::Flag, &id(Kind::Unit, unit)), None);
+        assert_eq!(of(Kind::Unit, &ID(unit.to_string())), None);
+        assert_eq!(
+            of(Kind::EnrollmentStep, &id_below(Kind::EnrollmentStep, enrollment, step)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_step_is_named_by_either_id_but_not_by_another_enrollments() {
+        let (one, other, step) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        assert_eq!(input_step(&id(Kind::Step, step), one, "stepId").unwrap(), step);
+        let below = id_below(Kind::EnrollmentStep, one, step);
+        assert_eq!(input_step(&below, one, "stepId").unwrap(), step);
+        assert!(input_step(&below, other, "stepId").is_err());
+        assert!(input_step(&id_below(Kind::Step, one, step), one, "stepId").is_err());
+    }
+}

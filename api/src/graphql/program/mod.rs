@@ -1,0 +1,161 @@
+//! Programs and what they hold.
+
+mod block;
+mod content;
+mod query;
+
+pub use block::{Block, BlockSource};
+pub use content::{Module, Section, Step};
+pub use query::ProgramQuery;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
+use chrono::{DateTime, Utc};
+use entity::{content::Content, rule};
+
+use super::{
+    connection,
+    error::Result,
+    id::{self, Kind},
+    request,
+    rule::Rule,
+};
+
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::program::ProgramKind")]
+pub enum ProgramKind {
+    /// A support program (stödprogram).
+    Support,
+    /// A treatment program (behandlingsprogram).
+    Treatment,
+}
+
+/// The life of a program version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::program_version::VersionStatus")]
+pub enum VersionStatus {
+    /// Being written.
+    Draft,
+    /// Being read by others.
+    InReview,
+    /// In use; it never changes again.
+    Published,
+    /// No longer started; those who take part go on.
+    Retired,
+}
+
+/// A support or treatment program, in one language.
+pub struct Program {
+    pub(super) content: Arc<Content>,
+    pub(super) locale: Arc<str>,
+}
+
+/// A support or treatment program (stödprogram, behandlingsprogram), in one language.
+#[Object]
+impl Program {
+    /// Identity.
+    pub async fn id(&self) -> ID {
+        id::id(Kind::Program, self.content.program.id)
+    }
+
+    /// Its name in addresses.
+    async fn slug(&self) -> &str {
+        &self.content.program.slug
+    }
+
+    /// What it is for.
+    async fn kind(&self) -> ProgramKind {
+        self.content.program.kind.0.into()
+    }
+
+    /// What it is called.
+    async fn title(&self) -> &str {
+        self.content.text(self.content.version.id, "title", &self.locale)
+    }
+
+    /// What it is about.
+    async fn summary(&self) -> &str {
+        self.content.text(self.content.version.id, "summary", &self.locale)
+    }
+
+    /// The languages that it is written in (BCP 47).
+    async fn locales(&self) -> Vec<&str> {
+        self.content.locales()
+    }
+
+    /// The version that is started today.
+    async fn published_version(&self, ctx: &Context<'_>) -> Option<Result<ProgramVersion>> {
+        let request = request::of(ctx);
+        let version = request
+            .store
+            .directory()
+            .programs()
+            .get(&self.content.program.slug)?
+            .version;
+        let content = request
+            .store
+            .library()
+            .content(request.store.connection(), version)
+            .await;
+        Some(
+            content
+                .map(|content| ProgramVersion {
+                    content,
+                    locale: self.locale.clone(),
+                })
+                .map_err(Into::into),
+        )
+    }
+
+    /// The rules of the program, and those of a unit where one is named. Empty for those who may not see rules.
+    #[graphql(complexity = "connection::STATEMENT + 20 * child_complexity")]
+    async fn rules(&self, ctx: &Context<'_>, unit_id: Option<ID>) -> Result<Vec<Rule>> {
+        let request = request::of(ctx);
+        let unit = unit_id.and_then(|id| id::of(Kind::Unit, &id));
+        let rules = rule::of_program(&request.store, &request.viewer, self.content.program.id, unit).await?;
+        Ok(rules.into_iter().map(|row| Rule(Arc::new(row))).collect())
+    }
+}
+
+/// A version of a program with its content.
+pub struct ProgramVersion {
+    pub(super) content: Arc<Content>,
+    pub(super) locale: Arc<str>,
+}
+
+/// A version of a program. What is published never changes.
+#[Object]
+impl ProgramVersion {
+    /// Identity.
+    pub async fn id(&self) -> ID {
+        id::id(Kind::ProgramVersion, self.content.version.id)
+    }
+
+    /// Major and minor: `1.0`.
+    async fn number(&self) -> String {
+        format!("{}.{}", self.content.version.major, self.content.version.minor)
+    }
+
+    /// Where it is in its life.
+    async fn status(&self) -> VersionStatus {
+        self.content.version.status.0.into()
+    }
+
+    /// How long an enrollment lasts, an ISO 8601 duration; without end where absent.
+    async fn duration(&self) -> Option<&str> {
+        self.content.version.duration.as_deref()
+    }
+
+    /// When it was published.
+    async fn published_at(&self) -> Option<DateTime<Utc>> {
+        self.content.version.published_at
+    }
+
+    /// Its modules, in order.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn modules(&self) -> Vec<Module> {
+        Module::all(&self.content, &self.locale)
+    }
+}

@@ -1,0 +1,8 @@
+//! The binary `handrail`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    api::cli::main().await
+}
