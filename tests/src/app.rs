@@ -1,0 +1,132 @@
+//! The real server on a free port, over a world whose clock and worker the test drives.
+
+use std::{ops::Deref, time::Duration};
+
+use api::server::Server;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    care,
+    client::{Client, document, text},
+    database::Kind,
+    issuer,
+    socket::Socket,
+    world::World,
+};
+
+/// A running server and what belongs to it.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The world below.
+    pub world: World,
+    /// A client of the server.
+    pub client: Client,
+    server: Server,
+}
+
+impl Deref for TestApp {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl TestApp {
+    /// Starts a server over a world with the program of the tests; its clock stands at `now`.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub async fn start(kind: Kind, now: DateTime<Utc>) -> Self {
+        Self::over(World::new(kind, now).await).await
+    }
+
+    /// Starts a server over a world.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub async fn over(mut world: World) -> Self {
+        let mut config = world.config.clone();
+        config.worker.embedded = false;
+        let server = Server::start(config, world.clock.clone()).await.unwrap();
+        world.share(server.store());
+        let client = Client::new(&server.address().to_string());
+        Self { world, client, server }
+    }
+
+    /// A token of one of the staff.
+    pub fn staff(&self, subject: &str) -> String {
+        issuer::sign(&issuer::claims(subject, "staff", self.clock.now()))
+    }
+
+    /// A token of the therapist at the unit.
+    pub fn therapist(&self) -> String {
+        self.staff("therapist")
+    }
+
+    /// A token of the nth citizen, as an issuer that knows identity numbers makes it.
+    pub fn citizen(&self, n: u32) -> String {
+        let mut claims = issuer::claims(&care::citizen_subject(n), "citizen", self.clock.now());
+        claims["personal_identity_number"] = care::identity_number(n).into();
+        issuer::sign(&claims)
+    }
+
+    /// Subscribes to an operation of the contract, and waits until the server looks for what happens from now on.
+    ///
+    /// # Panics
+    /// When the contract does not have it.
+    pub async fn subscribe(&self, token: &str, operation: &str, variables: Value) -> Socket {
+        let mut socket = self.client.socket(token).await;
+        // Nothing in the protocol tells when a subscription begins; its first look at the database does.
+        let before = self.store.statements();
+        socket.subscribe("1", document(operation), &variables).await;
+        while self.store.statements() == before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        socket
+    }
+
+    /// The id of a citizen's only enrollment as clients see it.
+    ///
+    /// # Panics
+    /// When they have none.
+    pub async fn enrollment_of(&self, n: u32) -> String {
+        let home = self.home(n).await;
+        text(&home["id"])
+    }
+
+    /// A citizen's only enrollment as their start page shows it.
+    ///
+    /// # Panics
+    /// When they have none.
+    pub async fn home(&self, n: u32) -> Value {
+        let now = self.clock.now();
+        let variables = json!({ "now": now, "until": now + TimeDelta::days(7) });
+        let data = self.client.ask(&self.citizen(n), "CitizenHome", variables).await;
+        let nodes = data["viewer"]["citizen"]["enrollments"]["nodes"]
+            .as_array()
+            .unwrap()
+            .clone();
+        assert_eq!(nodes.len(), 1, "{nodes:?}");
+        nodes[0].clone()
+    }
+
+    /// The unit's id as the therapist sees it.
+    ///
+    /// # Panics
+    /// When the therapist acts at none.
+    pub async fn unit_id(&self) -> String {
+        let data = self.client.ask(&self.therapist(), "WhoAmI", json!({})).await;
+        text(&data["viewer"]["unit"]["id"])
+    }
+
+    /// Stops the server.
+    ///
+    /// # Panics
+    /// When something did not end as it should.
+    pub async fn stop(self) -> World {
+        self.server.stop().await.unwrap();
+        self.world
+    }
+}

@@ -1,0 +1,253 @@
+//! What breaks in the middle: nothing is lost, nothing happens twice, and nobody else waits.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::{
+    action, delivery, delivery::DeliveryStatus, dispatch, enrollment, evaluation, firing, flag, reminder, rule_state,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Statement, sea_query::Expr};
+use tests::{both_databases, database::Kind, world::World};
+
+fn morning() -> DateTime<Utc> {
+    "2027-03-01T09:00:00Z".parse().unwrap()
+}
+
+/// Runs a future until it has waited so many times, then drops it, as a process that dies there would.
+struct DiesAfter<F> {
+    future: F,
+    waits: usize,
+}
+
+impl<F: Future + Unpin> Future for DiesAfter<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut self.future).poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.waits == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                self.waits -= 1;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+async fn a_worker_that_dies_anywhere_leaves_all_or_nothing(kind: Kind) {
+    let world = World::new(kind, morning()).await;
+    for n in 0..3 {
+        world.enroll(n).await;
+    }
+    let connection = world.store.connection();
+    // All three in one statement: what died while it committed may come to light at any moment.
+    let counted = async || {
+        let sql =
+            "select (select count(*) from firing), (select count(*) from dispatch), (select count(*) from reminder)";
+        let row = connection
+            .query_one_raw(Statement::from_string(world.store.backend(), sql))
+            .await;
+        let row = row.unwrap().unwrap();
+        let count = |place| row.try_get_by_index::<i64>(place).unwrap();
+        (count(0), count(1), count(2))
+    };
+    let mut deaths = 0;
+    let until_done = async {
+        loop {
+            let dying = DiesAfter {
+                future: pin!(action::evaluation::run(&world.store, 100)),
+                waits: deaths,
+            };
+            let finished = dying.await;
+            let found = counted().await;
+            // The first measure with its two reminders for each of the three, or nothing.
+            assert!(
+                found == (0, 0, 0) || found == (3, 3, 6),
+                "{found:?} after {deaths} deaths"
+            );
+            if found.0 > 0 {
+                break;
+            }
+            match finished {
+                None => deaths += 1,
+                // What the last one held is skipped until the database has noticed its death.
+                Some(Ok(0)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Some(done) => panic!("{done:?} without a trace"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), until_done)
+        .await
+        .expect("it comes to an end");
+    // How often it waits, and so dies, depends on how soon the database answers.
+    println!("died {deaths} times");
+    world.work().await;
+    assert_eq!(firing::Entity::find().count(connection).await.unwrap(), 3);
+}
+
+async fn a_poisoned_enrollment_is_set_aside_and_the_others_go_on(kind: Kind) {
+    let world = World::new(kind, morning()).await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        ids.push(world.enroll(n).await);
+    }
+    let poisoned = ids[3];
+    let in_zone = async |zone: &str| {
+        enrollment::Entity::update_many()
+            .col_expr(enrollment::Column::Zone, Expr::value(zone))
+            .filter(enrollment::Column::Id.eq(poisoned))
+            .exec(world.store.connection())
+            .await
+            .unwrap();
+    };
+    in_zone("Europe/Atlantis").await;
+    world.work().await;
+
+    let sent_to = async || {
+        let rows = dispatch::Entity::find().all(world.store.connection()).await.unwrap();
+        let mut ids: Vec<_> = rows.into_iter().map(|row| row.enrollment_id).collect();
+        ids.sort();
+        ids
+    };
+    let mut healthy = ids.clone();
+    healthy.retain(|id| *id != poisoned);
+    healthy.sort();
+    assert_eq!(sent_to().await, healthy);
+    assert_eq!(
+        action::evaluation::set_aside_count(&world.store).await.unwrap(),
+        (1, Some(morning()))
+    );
+    let row = async || {
+        evaluation::Entity::find_by_id(poisoned)
+            .one(world.store.connection())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(
+        (row().await.failures, row().await.due_at),
+        (1, Some(morning() + TimeDelta::minutes(1)))
+    );
+
+    // It is tried again, later and later.
+    world.advance(TimeDelta::minutes(1)).await;
+    assert_eq!(
+        (row().await.failures, row().await.due_at),
+        (2, Some(morning() + TimeDelta::minutes(3)))
+    );
+
+    in_zone("Europe/Stockholm").await;
+    world.advance(TimeDelta::minutes(2)).await;
+    ids.sort();
+    assert_eq!(sent_to().await, ids);
+    assert_eq!(row().await.failures, 0);
+    assert_eq!(
+        action::evaluation::set_aside_count(&world.store).await.unwrap(),
+        (0, None)
+    );
+}
+
+async fn who_lost_the_lease_of_a_delivery_has_no_say(kind: Kind) {
+    let world = World::new(kind, morning()).await;
+    world.enroll(1).await;
+    world.work().await;
+    // The first reminder leaves a day after the form; until then there is nothing to deliver.
+    world.clock.set(morning() + TimeDelta::days(1));
+    let mut act = world.store.act(&entity::viewer::Viewer::system()).await.unwrap();
+    assert_eq!(action::reminder::leave(&mut act, 100).await.unwrap(), 1);
+    act.commit().await.unwrap();
+
+    let lease = Duration::from_millis(1);
+    let slow = delivery::claim(&world.store, "slow", 8, lease).await.unwrap();
+    assert!(!slow.is_empty());
+    // The lease counts on the database's own clock, which no test can move.
+    tokio::time::sleep(lease * 50).await;
+    let quick = delivery::claim(&world.store, "quick", 8, Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert_eq!(quick.len(), slow.len(), "what nobody finished is taken over");
+    assert!(
+        delivery::claim(&world.store, "third", 8, lease)
+            .await
+            .unwrap()
+            .is_empty(),
+        "a lease that holds is respected"
+    );
+    for (slow, quick) in slow.iter().zip(&quick) {
+        assert_eq!(
+            slow.row.message_id, quick.row.message_id,
+            "the receiver can tell that it is the same message"
+        );
+        let failed = delivery::Outcome::Failed {
+            reason: "BROKEN: too late".to_owned(),
+        };
+        assert!(
+            !delivery::finish(&world.store, slow, &failed).await.unwrap(),
+            "the slow one is not heard"
+        );
+        assert!(
+            delivery::finish(&world.store, quick, &delivery::Outcome::Sent)
+                .await
+                .unwrap()
+        );
+    }
+    let rows = delivery::Entity::find().all(world.store.connection()).await.unwrap();
+    assert!(rows.iter().all(|row| row.status.0 == DeliveryStatus::Sent), "{rows:?}");
+}
+
+async fn a_worker_that_is_told_twice_does_it_once(kind: Kind) {
+    let world = World::new(kind, morning()).await;
+    let id = world.enroll(1).await;
+    world.advance(TimeDelta::days(8)).await;
+    let counts = async || {
+        let connection = world.store.connection();
+        [
+            firing::Entity::find().count(connection).await.unwrap(),
+            dispatch::Entity::find().count(connection).await.unwrap(),
+            flag::Entity::find().count(connection).await.unwrap(),
+            reminder::Entity::find().count(connection).await.unwrap(),
+            delivery::Entity::find().count(connection).await.unwrap(),
+        ]
+    };
+    let before = counts().await;
+    // As after a restore, or a hint that came twice: everything is looked at again from the same state.
+    evaluation::Entity::update_many()
+        .col_expr(evaluation::Column::DueAt, Expr::value(world.clock.now()))
+        .filter(evaluation::Column::EnrollmentId.eq(id))
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    world.work().await;
+    assert_eq!(counts().await, before);
+    // And from the first state: what fired once does not fire again.
+    rule_state::Entity::delete_many()
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    evaluation::Entity::update_many()
+        .col_expr(evaluation::Column::DueAt, Expr::value(world.clock.now()))
+        .col_expr(
+            evaluation::Column::EvaluatedUntil,
+            Expr::value(morning() - TimeDelta::microseconds(1)),
+        )
+        .filter(evaluation::Column::EnrollmentId.eq(id))
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    world.work().await;
+    assert_eq!(counts().await, before);
+}
+
+both_databases!(
+    a_worker_that_dies_anywhere_leaves_all_or_nothing,
+    a_poisoned_enrollment_is_set_aside_and_the_others_go_on,
+    who_lost_the_lease_of_a_delivery_has_no_say,
+    a_worker_that_is_told_twice_does_it_once,
+);
