@@ -13,7 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
     action, delivery, delivery::DeliveryStatus, dispatch, enrollment, evaluation, firing, flag, reminder, rule_state,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Statement, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, PaginatorTrait, QueryFilter, Statement, sea_query::Expr,
+};
 use tests::{both_databases, database::Kind, world::World};
 
 fn morning() -> DateTime<Utc> {
@@ -58,6 +60,20 @@ async fn a_worker_that_dies_anywhere_leaves_all_or_nothing(kind: Kind) {
         let count = |place| row.try_get_by_index::<i64>(place).unwrap();
         (count(0), count(1), count(2))
     };
+    // Once for certain: somebody holds what it needs in the middle of its work, and it dies waiting.
+    let holder = world.store.begin_write().await.unwrap();
+    if world.store.backend() == DatabaseBackend::Postgres {
+        holder
+            .execute_unprepared("lock table firing in exclusive mode")
+            .await
+            .unwrap();
+    }
+    let stuck = tokio::time::timeout(Duration::from_millis(300), action::evaluation::run(&world.store, 100)).await;
+    assert!(stuck.is_err(), "it has somewhere to die: {stuck:?}");
+    holder.rollback().await.unwrap();
+    assert_eq!(counted().await, (0, 0, 0));
+
+    // Then wherever it waits, the first time, the second …
     let mut deaths = 0;
     let until_done = async {
         loop {
