@@ -8,7 +8,7 @@ use entity::{clock::Clock, store::Store};
 use jsonwebtoken::{Algorithm, jwk::JwkSet};
 use poem::listener::{Acceptor, Listener, TcpAcceptor, TcpListener};
 use sea_orm::DatabaseConnection;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use worker::{
     Worker, bus,
@@ -37,8 +37,8 @@ pub struct Server {
     app: Arc<App>,
     address: SocketAddr,
     background: JoinSet<()>,
-    serving: JoinHandle<std::io::Result<()>>,
-    working: Option<JoinHandle<Result<()>>>,
+    /// What ends when the server stops: serving and, where it is embedded, the worker.
+    parts: JoinSet<Result<()>>,
 }
 
 impl Server {
@@ -76,14 +76,12 @@ impl Server {
             .find_map(|address| address.as_socket_addr().copied());
         let address = address.context("the server has no address")?;
 
-        let working = match app.config.worker.embedded {
-            true => {
-                let worker = Worker::new(store.clone(), &app.config, Mailer::new(&app.config.mail)?);
-                let stop = stop.clone();
-                Some(tokio::spawn(async move { Ok(worker.run(stop).await?) }))
-            }
-            false => None,
-        };
+        let mut parts = JoinSet::new();
+        if app.config.worker.embedded {
+            let worker = Worker::new(store.clone(), &app.config, Mailer::new(&app.config.mail)?);
+            let stop = stop.clone();
+            parts.spawn(async move { worker.run(stop).await.context("the worker stopped") });
+        }
         let mut background = JoinSet::new();
         background.spawn(store.clone().keep_fresh());
         let (redis, stopped) = (app.config.redis.clone(), stop.clone());
@@ -98,17 +96,15 @@ impl Server {
         }
 
         let within = app.config.http.stop_within;
-        let serving = tokio::spawn(
-            poem::Server::new_with_acceptor(acceptor)
-                .idle_timeout(IDLE)
-                .run_with_graceful_shutdown(http::routes(&app), stop.cancelled_owned(), Some(within)),
-        );
+        let serving = poem::Server::new_with_acceptor(acceptor)
+            .idle_timeout(IDLE)
+            .run_with_graceful_shutdown(http::routes(&app), stop.cancelled_owned(), Some(within));
+        parts.spawn(async move { serving.await.context("the server stopped") });
         Ok(Self {
             app,
             address,
             background,
-            serving,
-            working,
+            parts,
         })
     }
 
@@ -138,24 +134,12 @@ impl Server {
     /// Why it stopped by itself.
     pub async fn wait(mut self) -> Result<()> {
         let stop = self.app.stop.clone();
-        let failed = async {
-            match &mut self.working {
-                Some(working) => working.await,
-                None => std::future::pending().await,
-            }
-        };
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = &mut self.serving => ended.context("the server panicked")?.context("the server stopped"),
-            ended = failed => ended.context("the worker panicked")?.context("the worker stopped"),
+            Some(ended) = self.parts.join_next() => ended.context("a part of the server panicked").flatten(),
         };
-        match stop.is_cancelled() {
-            true => self.finish().await,
-            false => {
-                stop.cancel();
-                ended
-            }
-        }
+        stop.cancel();
+        ended.and(self.finish().await)
     }
 
     /// Stops: nothing new is accepted, requests and jobs under way are finished, sockets are closed.
@@ -172,12 +156,12 @@ impl Server {
         if tokio::time::timeout(FAREWELL, self.app.sockets.wait()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        let served = self.serving.await.context("the server panicked")?;
-        if let Some(working) = self.working {
-            working.await.context("the worker panicked")??;
+        let mut finished = Ok(());
+        while let Some(ended) = self.parts.join_next().await {
+            finished = finished.and(ended.context("a part of the server panicked").flatten());
         }
         self.background.shutdown().await;
-        served.context("the server stopped")
+        finished
     }
 }
 
@@ -264,5 +248,25 @@ fn limits(limits: &config::Limits) -> Limits {
         depth: most(limits.depth),
         aliases: most(limits.aliases),
         ..Limits::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::testing::House;
+
+    #[tokio::test]
+    async fn a_server_that_has_ended_already_when_it_is_asked_to_stop_stops_in_peace() {
+        // Which end is noticed first is chance.
+        for _ in 0..8 {
+            let house = House::configured(|config| config.worker.embedded = true).await;
+            house.server.stop_token().cancel();
+            while tokio::net::TcpStream::connect(house.server.address()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            house.server.wait().await.unwrap();
+        }
     }
 }
