@@ -1,8 +1,10 @@
 //! A role of a staff member at a unit, or at all units of a provider.
 
-use crate::stored::Stored;
+use std::collections::{HashMap, HashSet};
+
+use crate::{act::BATCH, directory::Directory, error::Result, stored::Stored};
 use chrono::{DateTime, Utc};
-use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 /// A role of a staff member at a unit, or at all units of a provider.
@@ -50,4 +52,67 @@ pub enum Role {
     Publisher,
     /// Reads the access log.
     Auditor,
+}
+
+/// Who has which role at some units at an instant.
+#[derive(Debug, Default)]
+pub(crate) struct Posts {
+    staff: HashMap<(Uuid, Role), HashSet<Uuid>>,
+}
+
+impl Posts {
+    /// Reads who has one of the roles at these units, or at every unit of their provider.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(
+        connection: &impl ConnectionTrait,
+        directory: &Directory,
+        units: &HashSet<Uuid>,
+        roles: &[Role],
+        at: DateTime<Utc>,
+    ) -> Result<Self> {
+        let provider = |unit: &Uuid| directory.unit(*unit).map(|unit| unit.provider_id);
+        let mut posts = Self::default();
+        for chunk in units.iter().copied().collect::<Vec<_>>().chunks(BATCH) {
+            let providers: HashSet<Uuid> = chunk.iter().filter_map(provider).collect();
+            let anywhere = Condition::all()
+                .add(Column::UnitId.is_null())
+                .add(Column::ProviderId.is_in(providers));
+            let at_one = Column::UnitId.is_in(chunk.iter().copied());
+            let rows = Entity::find()
+                .filter(Column::Role.is_in(roles.iter().map(|role| Stored(*role))))
+                .filter(Condition::any().add(at_one).add(anywhere))
+                .filter(Column::ValidFrom.lte(at))
+                .filter(
+                    Condition::any()
+                        .add(Column::ValidUntil.is_null())
+                        .add(Column::ValidUntil.gt(at)),
+                )
+                .all(connection)
+                .await?;
+            for unit in chunk {
+                let here = |row: &&Model| match row.unit_id {
+                    Some(at) => at == *unit,
+                    None => provider(unit) == Some(row.provider_id),
+                };
+                for row in rows.iter().filter(here) {
+                    posts.staff.entry((*unit, row.role.0)).or_default().insert(row.staff_id);
+                }
+            }
+        }
+        Ok(posts)
+    }
+
+    /// Those who have a role at a unit, by id.
+    pub fn of(&self, unit: Uuid, role: Role) -> Vec<Uuid> {
+        let mut staff: Vec<Uuid> = self.staff.get(&(unit, role)).into_iter().flatten().copied().collect();
+        staff.sort_unstable();
+        staff
+    }
+
+    /// Whether somebody has a role at a unit.
+    pub fn has(&self, staff: Uuid, unit: Uuid, role: Role) -> bool {
+        self.staff.get(&(unit, role)).is_some_and(|all| all.contains(&staff))
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use rules::facts::Sex;
 use sea_orm::{Condition, QuerySelect, entity::prelude::*, sea_query::Query};
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     identity::IdentityNumber,
     seal::{Keyring, Sealed},
     store::Store,
+    stored::Stored,
     viewer::{Viewer, Who},
 };
 
@@ -33,6 +35,8 @@ pub struct Model {
     pub identity_key: String,
     /// Date of birth.
     pub birth_date: NaiveDate,
+    /// The sex that the identity number tells; absent for whoever was registered before it was kept.
+    pub sex: Option<Stored<Sex>>,
     /// Given name, sealed.
     pub given_name: Sealed,
     /// Family name, sealed.

@@ -106,6 +106,14 @@ impl Directory {
         self.roles(staff, unit).contains(&role)
     }
 
+    /// Those who have the role at the unit today, by id.
+    pub fn staff_of(&self, unit: Uuid, role: Role) -> Vec<Uuid> {
+        let staff = self.assignments.keys().copied();
+        let mut staff: Vec<Uuid> = staff.filter(|staff| self.has_role(*staff, unit, role)).collect();
+        staff.sort_unstable();
+        staff
+    }
+
     /// The staff member who signs in with this subject, acting at `unit`, or where none is named at the unit of their first
     /// assignment. None where they are not known or have no role there.
     pub fn sign_in(&self, subject: &str, unit: Option<Uuid>) -> Option<Who> {

@@ -82,20 +82,23 @@ pub fn visible_to(viewer: &Viewer) -> Condition {
         Who::System => Condition::all(),
         Who::Citizen { id } => Condition::all().add(Column::CitizenId.eq(*id)),
         Who::Guardian { citizens, .. } => Condition::all().add(Column::CitizenId.is_in(citizens.iter().copied())),
-        Who::Staff { unit, .. } if viewer.may(Permission::SeeCitizens) => {
-            Condition::all().add(Column::UnitId.eq(*unit)).add(
-                Column::CitizenId.not_in_subquery(
-                    Query::select()
-                        .column(access_block::Column::CitizenId)
-                        .from(access_block::Entity)
-                        .and_where(access_block::Column::UnitId.eq(*unit))
-                        .and_where(access_block::Column::LiftedAt.is_null())
-                        .to_owned(),
-                ),
-            )
-        }
+        Who::Staff { unit, .. } if viewer.may(Permission::SeeCitizens) => Condition::all()
+            .add(Column::UnitId.eq(*unit))
+            .add(not_blocked_at(*unit)),
         Who::Staff { .. } => nothing(),
     }
+}
+
+/// Those whose citizen has not blocked the unit.
+pub(crate) fn not_blocked_at(unit: Uuid) -> SimpleExpr {
+    Column::CitizenId.not_in_subquery(
+        Query::select()
+            .column(access_block::Column::CitizenId)
+            .from(access_block::Entity)
+            .and_where(access_block::Column::UnitId.eq(unit))
+            .and_where(access_block::Column::LiftedAt.is_null())
+            .to_owned(),
+    )
 }
 
 /// The zone of an enrollment where nobody chose another.

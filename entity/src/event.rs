@@ -99,6 +99,14 @@ pub enum EventKind {
     FlagResolved,
     /// A reminder left; the subject is the reminder.
     ReminderSent,
+    /// A message was sent; the subject is the message, the key its sender: `CITIZEN` or `STAFF`.
+    MessageReceived,
+    /// An activity was planned; the subject is the activity.
+    ActivityPlanned,
+    /// An activity is not planned any more; the subject is the activity.
+    ActivityEnded,
+    /// The citizen registered a day of a planned activity for the first time; the subject is the registration.
+    ActivityRegistered,
 }
 
 /// After which event a reader goes on. Its text says nothing.
@@ -109,12 +117,12 @@ pub struct Cursor {
 }
 
 /// Whose events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Those of a unit.
     Unit(Uuid),
-    /// Those of a citizen.
-    Citizen(Uuid),
+    /// Those of some citizens.
+    Citizens(Vec<Uuid>),
 }
 
 impl Model {
@@ -157,15 +165,15 @@ impl FromStr for Cursor {
 pub async fn after(
     store: &Store,
     viewer: &Viewer,
-    scope: Scope,
+    scope: &Scope,
     cursor: Option<Cursor>,
     kinds: &[EventKind],
     limit: u64,
 ) -> Result<Vec<Model>> {
     let mut select = Entity::find()
         .filter(match scope {
-            Scope::Unit(unit) => Column::UnitId.eq(unit),
-            Scope::Citizen(citizen) => Column::CitizenId.eq(citizen),
+            Scope::Unit(unit) => Column::UnitId.eq(*unit),
+            Scope::Citizens(citizens) => Column::CitizenId.is_in(citizens.iter().copied()),
         })
         .filter(visible_to(viewer))
         .order_by_asc(Column::Position)

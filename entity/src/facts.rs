@@ -1,32 +1,56 @@
 //! Reading what rules may know of enrollments: a handful of statements for any number of them.
 
+mod needs;
+
+pub use needs::{Needs, Part};
+
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rules::{
     answer::Answers,
-    facts::{Dated, Dispatch, Event, EventKind as RuleEvent, Facts, Flag, Module, Response, Status},
+    facts::{
+        Audience, Dated, Dispatch, Event, EventKind as RuleEvent, Facts, Flag, FlagState, Message, Module,
+        PlannedActivity, Response, Scored, Section, Sex, Status,
+    },
+    form::Scale,
     score::{Score, fact_answers},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::{
-    citizen, dispatch,
+    activity_entry, citizen, dispatch,
     dispatch::DispatchStatus,
-    enrollment, enrollment_status,
+    enrollment, enrollment_end, enrollment_status,
     error::{Error, Result},
     event::{self, EventKind},
-    flag, progress, response,
+    flag,
+    flag::FlagStatus,
+    flag_change, message, planned_activity, progress, response,
     store::Store,
-    stored::Stored,
+    stored::{self, Stored},
     viewer::Viewer,
 };
 
-/// What the citizen does in a program.
-const ACTIVITIES: [EventKind; 2] = [EventKind::StepCompleted, EventKind::FormCompleted];
+/// What the citizen does in a program, besides writing messages.
+const ACTIVITIES: [EventKind; 3] = [
+    EventKind::StepCompleted,
+    EventKind::FormCompleted,
+    EventKind::ActivityRegistered,
+];
 
-/// Reads the facts of enrollments, complete for judging instants after `since` (and, where it is none, any instant).
+/// What schedules, and the time that a flag is left unhandled, count from: where a firing caused it, it carries that on.
+const CAUSES: [EventKind; 5] = [
+    EventKind::DispatchScheduled,
+    EventKind::DispatchAvailable,
+    EventKind::FlagRaised,
+    EventKind::ContentChanged,
+    EventKind::ModuleCompleted,
+];
+
+/// Reads the facts of enrollments that `needs` names, complete for judging instants after `since` (and, where it is none, any
+/// instant). Statuses, sign-ins, what the citizen did, and events are always read.
 ///
 /// # Errors
 /// When the database fails, or something stored cannot be read.
@@ -34,11 +58,11 @@ pub async fn load(
     store: &Store,
     connection: &impl ConnectionTrait,
     enrollments: &[enrollment::Model],
+    needs: &Needs,
     since: Option<DateTime<Utc>>,
 ) -> Result<HashMap<Uuid, Facts>> {
     let ids: Vec<Uuid> = enrollments.iter().map(|row| row.id).collect();
     let mut facts = HashMap::new();
-    let births = birth_dates(connection, enrollments).await?;
     for row in enrollments {
         let zone = row
             .zone
@@ -50,14 +74,17 @@ pub async fn load(
                 enrollment: row.id,
                 zone,
                 started_at: row.started_at,
-                ends_at: row.ends_at,
-                ends_at_since: row.started_at,
-                birth_date: births.get(&row.citizen_id).copied(),
+                started_known_at: row.started_at,
+                ends: Vec::new(),
+                birth_date: None,
+                sex: None,
                 statuses: Vec::new(),
                 responses: Vec::new(),
                 dispatches: Vec::new(),
                 sign_ins: Vec::new(),
                 activities: Vec::new(),
+                messages: Vec::new(),
+                planned: Vec::new(),
                 modules: Vec::new(),
                 flags: Vec::new(),
                 events: Vec::new(),
@@ -65,27 +92,126 @@ pub async fn load(
         );
     }
     statuses(connection, &ids, &mut facts).await?;
-    responses(store, connection, &ids, &mut facts).await?;
-    dispatches(connection, &ids, &mut facts).await?;
-    flags(connection, &ids, &mut facts).await?;
     events(connection, &ids, since, &mut facts).await?;
-    modules(store, connection, enrollments, &mut facts).await?;
+    if needs.has(Part::Person) {
+        persons(connection, enrollments, &mut facts).await?;
+    }
+    if needs.has(Part::Ends) {
+        ends(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Responses) {
+        responses(store, connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Dispatches) {
+        dispatches(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Flags) {
+        flags(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Messages) {
+        messages(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Activities) {
+        activities(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Modules) {
+        modules(store, connection, enrollments, &mut facts).await?;
+    }
     Ok(facts)
 }
 
-async fn birth_dates(
+async fn persons(
     connection: &impl ConnectionTrait,
     enrollments: &[enrollment::Model],
-) -> Result<HashMap<Uuid, NaiveDate>> {
+    facts: &mut HashMap<Uuid, Facts>,
+) -> Result<()> {
     let citizens: BTreeSet<Uuid> = enrollments.iter().map(|row| row.citizen_id).collect();
-    let rows: Vec<(Uuid, NaiveDate)> = citizen::Entity::find()
+    let rows: Vec<(Uuid, NaiveDate, Option<Stored<Sex>>)> = citizen::Entity::find()
         .select_only()
-        .columns([citizen::Column::Id, citizen::Column::BirthDate])
+        .columns([citizen::Column::Id, citizen::Column::BirthDate, citizen::Column::Sex])
         .filter(citizen::Column::Id.is_in(citizens))
         .into_tuple()
         .all(connection)
         .await?;
-    Ok(rows.into_iter().collect())
+    let persons: HashMap<Uuid, _> = rows.into_iter().map(|(id, born, sex)| (id, (born, sex))).collect();
+    for row in enrollments {
+        if let (Some(facts), Some((born, sex))) = (facts.get_mut(&row.id), persons.get(&row.citizen_id)) {
+            facts.birth_date = Some(*born);
+            facts.sex = sex.as_ref().map(|sex| sex.0);
+        }
+    }
+    Ok(())
+}
+
+async fn ends(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
+    let rows = enrollment_end::Entity::find()
+        .filter(enrollment_end::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(enrollment_end::Column::At);
+    for row in rows.all(connection).await? {
+        if let Some(facts) = facts.get_mut(&row.enrollment_id) {
+            let (at, value) = (row.at, row.ends_at);
+            facts.ends.push(Dated { at, value });
+        }
+    }
+    Ok(())
+}
+
+async fn messages(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
+    let rows: Vec<(Uuid, Stored<Audience>, DateTime<Utc>)> = message::Entity::find()
+        .select_only()
+        .columns([
+            message::Column::EnrollmentId,
+            message::Column::Sender,
+            message::Column::SentAt,
+        ])
+        .filter(message::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(message::Column::SentAt)
+        .order_by_asc(message::Column::Id)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    for (enrollment, sender, at) in rows {
+        if let Some(facts) = facts.get_mut(&enrollment) {
+            facts.messages.push(Message { at, from: sender.0 });
+        }
+    }
+    Ok(())
+}
+
+/// What is planned, and what was registered of it.
+async fn activities(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
+    let planned = planned_activity::Entity::find()
+        .filter(planned_activity::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(planned_activity::Column::CreatedAt)
+        .order_by_asc(planned_activity::Column::Id)
+        .all(connection)
+        .await?;
+    if planned.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(Uuid, NaiveDate, DateTime<Utc>)> = activity_entry::Entity::find()
+        .select_only()
+        .columns([
+            activity_entry::Column::ActivityId,
+            activity_entry::Column::Occurrence,
+            activity_entry::Column::RegisteredAt,
+        ])
+        .filter(activity_entry::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(activity_entry::Column::RegisteredAt)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let mut entries: HashMap<Uuid, Vec<Dated<NaiveDate>>> = HashMap::new();
+    for (activity, value, at) in rows {
+        entries.entry(activity).or_default().push(Dated { at, value });
+    }
+    for row in planned {
+        let entries = entries.remove(&row.id).unwrap_or_default();
+        if let Some(facts) = facts.get_mut(&row.enrollment_id) {
+            facts.planned.push(PlannedActivity { entries, ..row.fact()? });
+        }
+    }
+    Ok(())
 }
 
 async fn statuses(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
@@ -113,12 +239,15 @@ async fn responses(
 ) -> Result<()> {
     let rows = response::Entity::find()
         .filter(response::Column::EnrollmentId.is_in(ids.iter().copied()))
-        .filter(response::Column::SupersededAt.is_null())
         .order_by_asc(response::Column::SubmittedAt)
         .order_by_asc(response::Column::Id)
         .all(connection)
         .await?;
+    let mut answered = HashMap::new();
     for row in rows {
+        let amended = row.supersedes_id.and_then(|former| answered.get(&former).copied());
+        let answered_at = amended.unwrap_or(row.submitted_at);
+        answered.insert(row.id, answered_at);
         let form = store.library().form(connection, row.form_version_id).await?;
         let unread = |what: &str| Error::Corrupt(format!("the {what} of response {}", row.id));
         let answers: Answers = serde_json::from_value(row.answers.clone()).map_err(|_| unread("answers"))?;
@@ -128,13 +257,27 @@ async fn responses(
                 id: row.id,
                 form: row.form_key,
                 at: row.submitted_at,
+                answered_at,
                 answers: fact_answers(&form.form, &answers),
                 scores: scores
                     .into_iter()
-                    .filter_map(|score| Some((score.scale, score.value?)))
+                    .filter_map(|score| {
+                        let scale = form.form.scale(&score.scale);
+                        Some(Scored {
+                            value: score.value?,
+                            error_of_difference: scale.and_then(Scale::error_of_difference),
+                            scale: score.scale,
+                        })
+                    })
                     .collect(),
+                superseded_at: row.superseded_at,
             });
         }
+    }
+    for facts in facts.values_mut() {
+        facts
+            .responses
+            .sort_by_key(|response| (response.answered_at, response.at));
     }
     Ok(())
 }
@@ -170,15 +313,34 @@ async fn flags(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut Hash
     let rows = flag::Entity::find()
         .filter(flag::Column::EnrollmentId.is_in(ids.iter().copied()))
         .order_by_asc(flag::Column::RaisedAt)
+        .order_by_asc(flag::Column::Id)
         .all(connection)
         .await?;
+    let mut changes: HashMap<Uuid, Vec<Dated<FlagState>>> = HashMap::new();
+    let of_flag = flag_change::Entity::belongs_to(flag::Entity)
+        .from(flag_change::Column::FlagId)
+        .to(flag::Column::Id)
+        .into();
+    let of_flags = flag_change::Entity::find()
+        .join(JoinType::InnerJoin, of_flag)
+        .filter(flag::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(flag_change::Column::At)
+        .order_by_asc(flag_change::Column::Id);
+    for change in of_flags.all(connection).await? {
+        let value = match change.status.0 {
+            FlagStatus::Open => FlagState::Open,
+            FlagStatus::Acknowledged => FlagState::Acknowledged,
+            FlagStatus::Resolved | FlagStatus::AutoResolved => FlagState::Resolved,
+        };
+        let at = change.at;
+        changes.entry(change.flag_id).or_default().push(Dated { at, value });
+    }
     for row in rows {
         if let Some(facts) = facts.get_mut(&row.enrollment_id) {
             facts.flags.push(Flag {
                 id: row.id,
                 kind: row.kind,
-                raised_at: row.raised_at,
-                resolved_at: row.resolved_at,
+                changes: changes.remove(&row.id).unwrap_or_default(),
             });
         }
     }
@@ -196,7 +358,10 @@ async fn events(
     }
     let mut select = event::Entity::find().filter(event::Column::EnrollmentId.is_in(ids.iter().copied()));
     if let Some(since) = since {
-        select = select.filter(event::Column::At.gt(since));
+        let caused = Condition::all()
+            .add(event::Column::Depth.gt(0))
+            .add(event::Column::Kind.is_in(CAUSES.map(Stored)));
+        select = select.filter(Condition::any().add(event::Column::At.gt(since)).add(caused));
     }
     let rows = select
         .order_by_asc(event::Column::At)
@@ -207,7 +372,15 @@ async fn events(
         let Some(facts) = facts.get_mut(&row.enrollment_id) else {
             continue;
         };
-        noted(facts, row.kind.0, row.at);
+        note(facts, &row);
+        // Once it is judged, it is all the same since when the start has been known.
+        let was_planned = facts
+            .statuses
+            .first()
+            .is_some_and(|first| first.value == Status::Planned);
+        if was_planned && row.kind.0 == EventKind::EnrollmentStarted {
+            facts.started_known_at = Some(row.at);
+        }
         if let Some(kind) = trigger(&row) {
             let depth = u32::try_from(row.depth).unwrap_or_default();
             facts.events.push(Event {
@@ -228,13 +401,19 @@ async fn last_before(
     since: DateTime<Utc>,
     facts: &mut HashMap<Uuid, Facts>,
 ) -> Result<()> {
-    let kinds = ACTIVITIES.into_iter().chain([EventKind::SignedIn]).map(Stored);
+    let of_citizen = Condition::any()
+        .add(event::Column::Kind.is_in(ACTIVITIES.into_iter().chain([EventKind::SignedIn]).map(Stored)))
+        .add(
+            Condition::all()
+                .add(event::Column::Kind.eq(Stored(EventKind::MessageReceived)))
+                .add(event::Column::SubjectKey.eq(stored::word(&Audience::Citizen))),
+        );
     let mut rows: Vec<(Uuid, Stored<EventKind>, DateTime<Utc>)> = event::Entity::find()
         .select_only()
         .columns([event::Column::EnrollmentId, event::Column::Kind])
         .column_as(event::Column::At.max(), "last")
         .filter(event::Column::EnrollmentId.is_in(ids.iter().copied()))
-        .filter(event::Column::Kind.is_in(kinds))
+        .filter(of_citizen)
         .filter(event::Column::At.lte(since))
         .group_by(event::Column::EnrollmentId)
         .group_by(event::Column::Kind)
@@ -244,18 +423,28 @@ async fn last_before(
     rows.sort_by_key(|(.., at)| *at);
     for (enrollment, kind, at) in rows {
         if let Some(facts) = facts.get_mut(&enrollment) {
-            noted(facts, kind.0, at);
+            match kind.0 {
+                EventKind::SignedIn => facts.sign_ins.push(at),
+                _ => facts.activities.push(at),
+            }
         }
     }
     Ok(())
 }
 
-fn noted(facts: &mut Facts, kind: EventKind, at: DateTime<Utc>) {
-    if kind == EventKind::SignedIn {
-        facts.sign_ins.push(at);
-    } else if ACTIVITIES.contains(&kind) {
-        facts.activities.push(at);
+/// Notes what the citizen did.
+fn note(facts: &mut Facts, row: &event::Model) {
+    let is_message = row.kind.0 == EventKind::MessageReceived;
+    if row.kind.0 == EventKind::SignedIn {
+        facts.sign_ins.push(row.at);
+    } else if ACTIVITIES.contains(&row.kind.0) || (is_message && sender(row) == Some(Audience::Citizen)) {
+        facts.activities.push(row.at);
     }
+}
+
+/// Who sent the message that an event is about.
+fn sender(row: &event::Model) -> Option<Audience> {
+    stored::parse(row.subject_key.as_deref()?)
 }
 
 /// The event as rules see it. One that no rule is triggered by still carries the depth of its cause; a resumed enrollment is
@@ -271,6 +460,8 @@ fn trigger(row: &event::Model) -> Option<RuleEvent> {
         EventKind::StepCompleted => RuleEvent::StepCompleted { step: key()? },
         EventKind::FlagRaised => RuleEvent::FlagRaised { kind: key()? },
         EventKind::SignedIn => RuleEvent::SignedIn,
+        EventKind::MessageReceived => RuleEvent::MessageReceived { from: sender(row)? },
+        EventKind::ActivityRegistered => RuleEvent::ActivityRegistered,
         EventKind::EnrollmentStarted => RuleEvent::StatusChanged(Status::Active),
         EventKind::EnrollmentPaused => RuleEvent::StatusChanged(Status::Paused),
         EventKind::EnrollmentCompleted => RuleEvent::StatusChanged(Status::Completed),
@@ -294,28 +485,22 @@ async fn modules(
         let overlay = overlays.get(&row.id).unwrap_or(&nothing);
         let Some(facts) = facts.get_mut(&row.id) else { continue };
         for module in &content.modules {
-            let mut completed: Vec<DateTime<Utc>> = Vec::new();
-            let mut steps = 0;
-            for section in module
-                .sections
-                .iter()
-                .filter(|section| overlay.section_visible(section.row.id))
-            {
-                steps += u32::try_from(section.steps.len()).unwrap_or(u32::MAX);
-                completed.extend(
-                    section
-                        .steps
-                        .iter()
-                        .filter_map(|step| overlay.completed_at(step.row.id)),
-                );
-            }
-            completed.sort_unstable();
-            let visible = overlay.module_visible(module.row.id);
+            let sections = module.sections.iter().map(|section| {
+                let steps = section.steps.iter();
+                let mut completed: Vec<_> = steps.filter_map(|step| overlay.completed_at(step.row.id)).collect();
+                completed.sort_unstable();
+                Section {
+                    key: section.row.key.clone(),
+                    visible: overlay.section_visibility(section.row.id),
+                    steps: u32::try_from(section.steps.len()).unwrap_or(u32::MAX),
+                    completed,
+                }
+            });
             facts.modules.push(Module {
                 key: module.row.key.clone(),
                 opened: overlay.module_openings(&content, row, module.row.id),
-                steps: if visible { steps } else { 0 },
-                completed: if visible { completed } else { Vec::new() },
+                visible: overlay.module_visibility(module.row.id),
+                sections: sections.collect(),
             });
         }
     }

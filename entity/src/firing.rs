@@ -2,9 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::{error::Result, rule_version, store::Store, stored::Stored, viewer::Viewer, visible};
-use chrono::{DateTime, Utc};
-use sea_orm::entity::prelude::*;
+use crate::{
+    enrollment,
+    error::Result,
+    page::{self, Page},
+    rule_version,
+    store::Store,
+    stored::Stored,
+    viewer::Viewer,
+    visible,
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{Condition, JoinType, QueryOrder, QuerySelect, RelationDef, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 /// A rule that fired: unique for ever by rule key, enrollment and occurrence.
@@ -54,15 +63,27 @@ pub enum Outcome {
     Undone,
 }
 
-/// A firing with what its rule was called in the version that decided.
+/// A firing with the version of its rule that decided.
 #[derive(Clone, Debug)]
 pub struct Fired {
     /// The firing.
     pub row: Model,
-    /// The rule's name.
-    pub name: String,
-    /// The number of the rule's version.
-    pub version: i32,
+    /// The rule as it was.
+    pub version: rule_version::Model,
+}
+
+pub(crate) fn with_version() -> RelationDef {
+    Entity::belongs_to(rule_version::Entity)
+        .from(Column::RuleVersionId)
+        .to(rule_version::Column::Id)
+        .into()
+}
+
+pub(crate) fn with_enrollment() -> RelationDef {
+    Entity::belongs_to(enrollment::Entity)
+        .from(Column::EnrollmentId)
+        .to(enrollment::Column::Id)
+        .into()
 }
 
 /// Those of the firings whose enrollment the viewer may see. Two statements.
@@ -74,25 +95,65 @@ pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMa
         row.id
     })
     .await?;
-    if rows.is_empty() {
-        return Ok(HashMap::new());
+    let fired = fired(store, rows.into_values().collect()).await?;
+    Ok(fired.into_iter().map(|fired| (fired.row.id, fired)).collect())
+}
+
+/// The firings of a rule in all its versions, tried or not, in the enrollments that the viewer may see; the latest first.
+///
+/// # Errors
+/// When the cursor is none of this list, or the database fails.
+pub async fn of_rule(
+    store: &Store,
+    viewer: &Viewer,
+    rule: Uuid,
+    outcome: Option<Outcome>,
+    first: u64,
+    after: Option<&str>,
+) -> Result<Page<(String, Fired)>> {
+    let first = page::clamp(first);
+    let mut select = Entity::find()
+        .join(JoinType::InnerJoin, with_version())
+        .filter(rule_version::Column::RuleId.eq(rule))
+        .order_by_desc(Column::At)
+        .order_by_desc(Column::Id)
+        .limit(first + 1);
+    if let Some(outcome) = outcome {
+        select = select.filter(Column::Outcome.eq(Stored(outcome)));
     }
-    let versions = rows.values().map(|row| row.rule_version_id);
-    let versions = rule_version::Entity::find().filter(rule_version::Column::Id.is_in(versions));
-    let versions = versions.all(store.connection()).await?;
+    if let Some(after) = after {
+        let [at, id] = page::read_cursor(after)?;
+        let at = DateTime::parse_from_rfc3339(&at)
+            .map_err(|_| page::bad_cursor())?
+            .to_utc();
+        let id = Uuid::parse_str(&id).map_err(|_| page::bad_cursor())?;
+        select = select.filter(
+            Condition::any()
+                .add(Column::At.lt(at))
+                .add(Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id))),
+        );
+    }
+    let rows = visible::read(store.connection(), viewer, select, Column::EnrollmentId).await?;
+    let rows = fired(store, rows).await?.into_iter().map(|fired| {
+        let at = fired.row.at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        (page::cursor(&[&at, &fired.row.id.to_string()]), fired)
+    });
+    Ok(Page::cut(rows.collect(), first))
+}
+
+/// The firings with their versions, in the same order.
+async fn fired(store: &Store, rows: Vec<Model>) -> Result<Vec<Fired>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let versions = rule_version::Entity::find()
+        .filter(rule_version::Column::Id.is_in(rows.iter().map(|row| row.rule_version_id)))
+        .all(store.connection())
+        .await?;
     let versions: HashMap<Uuid, rule_version::Model> = versions.into_iter().map(|row| (row.id, row)).collect();
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, row)| {
-            let version = versions.get(&row.rule_version_id)?;
-            Some((
-                id,
-                Fired {
-                    name: version.name.clone(),
-                    version: version.number,
-                    row,
-                },
-            ))
-        })
-        .collect())
+    let with_version = |row: Model| {
+        let version = versions.get(&row.rule_version_id)?.clone();
+        Some(Fired { row, version })
+    };
+    Ok(rows.into_iter().filter_map(with_version).collect())
 }

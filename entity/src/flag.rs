@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use rules::facts::{Audience, Severity};
-use sea_orm::{Condition, QueryOrder, entity::prelude::*};
+use sea_orm::{
+    Condition, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Expr, ExprTrait, Func, Query},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,6 +16,7 @@ use crate::{
     error::Result,
     flag_cause, flag_change,
     page::Page,
+    reminder,
     seal::Sealed,
     store::Store,
     stored::Stored,
@@ -48,7 +53,7 @@ pub struct Model {
     pub resolved_at: Option<DateTime<Utc>>,
     /// Who resolved it.
     pub resolved_by: Option<Uuid>,
-    /// When it moves on if nobody takes it on.
+    /// When the next rung of an escalation is due, unless somebody takes it on.
     pub escalate_at: Option<DateTime<Utc>>,
 }
 
@@ -167,6 +172,52 @@ pub async fn changes(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<H
         }
     }
     Ok(changes)
+}
+
+/// How many times each of these flags was opened: raised, and opened again.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn openings(connection: &impl ConnectionTrait, flags: &[Uuid]) -> Result<HashMap<Uuid, i32>> {
+    let mut found = HashMap::new();
+    for chunk in flags.chunks(BATCH) {
+        let rows: Vec<(Uuid, i64)> = flag_change::Entity::find()
+            .select_only()
+            .column(flag_change::Column::FlagId)
+            .column_as(flag_change::Column::Id.count(), "count")
+            .filter(flag_change::Column::FlagId.is_in(chunk.iter().copied()))
+            .filter(flag_change::Column::Status.eq(Stored(FlagStatus::Open)))
+            .group_by(flag_change::Column::FlagId)
+            .into_tuple()
+            .all(connection)
+            .await?;
+        found.extend(
+            rows.into_iter()
+                .map(|(flag, count)| (flag, i32::try_from(count).unwrap_or(i32::MAX))),
+        );
+    }
+    Ok(found)
+}
+
+/// Notes at flags when the next rung of their escalations is due.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn note_next_rung(connection: &impl ConnectionTrait, flags: &[Uuid]) -> Result<()> {
+    let due = Expr::col((reminder::Entity, reminder::Column::DueAt));
+    let next = Query::select()
+        .expr(Func::min(due))
+        .from(reminder::Entity)
+        .and_where(Expr::col((reminder::Entity, reminder::Column::FlagId)).equals((Entity, Column::Id)))
+        .to_owned();
+    for chunk in flags.chunks(BATCH) {
+        Entity::update_many()
+            .col_expr(Column::EscalateAt, Expr::SubQuery(None, Box::new(next.clone().into())))
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .exec(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn visible_ids(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<Vec<Uuid>> {

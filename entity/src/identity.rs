@@ -6,6 +6,7 @@
 use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
+use rules::facts::Sex;
 
 use crate::error::UserError;
 
@@ -20,15 +21,6 @@ impl fmt::Debug for IdentityNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("IdentityNumber")
     }
-}
-
-/// The legal sex that a number tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sex {
-    /// An even birth number.
-    Female,
-    /// An odd birth number.
-    Male,
 }
 
 /// What a co-ordination number adds to the day.
@@ -82,7 +74,7 @@ impl IdentityNumber {
         self.birth_date
     }
 
-    /// The legal sex, of the last digit but one.
+    /// The legal sex, of the last digit but one: even for women, odd for men, also in co-ordination numbers.
     pub fn sex(&self) -> Sex {
         let odd = self.digits.as_bytes().get(10).is_some_and(|digit| digit % 2 == 1);
         if odd { Sex::Male } else { Sex::Female }

@@ -70,6 +70,19 @@ pub fn note(text: Option<&str>, path: &str) -> Checked<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
+/// A message: plain text of at most 10,000 characters. Line ends become `\n`, and control characters that say nothing to
+/// people are taken away.
+///
+/// # Errors
+/// `REQUIRED` or `TOO_LONG`.
+pub fn plain_text(text: &str, path: &str) -> Checked<String> {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let says = |sign: &char| !sign.is_control() || matches!(sign, '\n' | '\t');
+    let plain: String = lines.chars().filter(says).collect();
+    let text = note(Some(&plain), path)?;
+    text.ok_or_else(|| UserError::new("REQUIRED", path, "This must be filled in."))
+}
+
 /// An e-mail address that may be left out; blank is none.
 ///
 /// # Errors
@@ -258,6 +271,18 @@ mod tests {
             ["citizen", "name"]
         );
         assert!(name(&"å".repeat(200), "name").is_ok());
+    }
+
+    #[test]
+    fn a_message_is_plain_text() {
+        let text = |text: &str| plain_text(text, "body");
+        assert_eq!(
+            text(" Hej!\r\nHur\0 mår\u{b} du?\t\u{1b}[1m ").unwrap(),
+            "Hej!\nHur mår du?\t[1m"
+        );
+        assert_eq!(text(" \u{7} \n").unwrap_err().code, "REQUIRED");
+        assert!(text(&"å".repeat(10_000)).is_ok());
+        assert_eq!(text(&"å".repeat(10_001)).unwrap_err().code, "TOO_LONG");
     }
 
     #[test]

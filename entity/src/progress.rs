@@ -6,7 +6,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use rules::{facts::Status, period::Period};
+use rules::{
+    facts::{Dated, Status},
+    period::Period,
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -268,6 +271,16 @@ impl Overlay {
         self.of_section(section).find_map(|row| row.opens_at)
     }
 
+    /// Every change of whether a module is shown, the oldest first.
+    pub fn module_visibility(&self, module: Uuid) -> Vec<Dated<bool>> {
+        changes(self.of_module(module))
+    }
+
+    /// Every change of whether a section is shown where its module is, the oldest first.
+    pub fn section_visibility(&self, section: Uuid) -> Vec<Dated<bool>> {
+        changes(self.of_section(section))
+    }
+
     /// What was said of a module, the latest first.
     fn of_module(&self, module: Uuid) -> impl Iterator<Item = &content_override::Model> {
         self.overrides
@@ -304,6 +317,20 @@ impl Overlay {
         }
         progress
     }
+}
+
+/// What was said of visibility, oldest first, of what was said, latest first.
+fn changes<'a>(said: impl Iterator<Item = &'a content_override::Model>) -> Vec<Dated<bool>> {
+    let mut changes: Vec<_> = said
+        .filter_map(|row| {
+            Some(Dated {
+                at: row.at,
+                value: row.visible?,
+            })
+        })
+        .collect();
+    changes.reverse();
+    changes
 }
 
 /// When a module opens without anybody's doing, in an enrollment that starts at `start`: at its start, a period after it, or

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use rules::facts::{Audience, Status};
-use sea_orm::{Condition, QueryOrder, entity::prelude::*};
+use rules::{
+    definition::Recipients,
+    facts::{Audience, Status},
+};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, entity::prelude::*};
 
 use crate::{
     act::BATCH,
+    applies::SkipReason,
     delivery,
     error::Result,
     page::Page,
@@ -49,11 +53,23 @@ pub struct Model {
     /// When it was decided that it does not leave.
     pub skipped_at: Option<DateTime<Utc>>,
     /// Why it does not leave.
-    pub skip_reason: Option<String>,
+    pub skip_reason: Option<Stored<SkipReason>>,
     /// Who did it.
     pub actor: Stored<Actor>,
     /// When the row was made.
     pub created_at: DateTime<Utc>,
+    /// The flag that it is a rung of an escalation of: taken on or resolved, it does not leave.
+    pub flag_id: Option<Uuid>,
+    /// Which time of the flag's being opened it belongs to, counted from 1.
+    pub opening: Option<i32>,
+    /// The key of the rule that escalates.
+    pub ladder: Option<String>,
+    /// The key of the rung.
+    pub rung: Option<String>,
+    /// Which staff are reminded; those who treat in the enrollment where absent.
+    pub recipients: Option<Stored<Recipients>>,
+    /// Leaves only while the unit is open.
+    pub office_hours: bool,
 }
 
 /// Rows are joined by their ids; see the queries.
@@ -113,6 +129,27 @@ pub async fn page(
         .await
 }
 
+/// The escalations of each of the flags: their rungs, those that are planned first at the front.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rungs(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
+    let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
+    for chunk in flags.chunks(BATCH) {
+        let select = Entity::find()
+            .filter(Column::FlagId.is_in(chunk.iter().copied()))
+            .filter(visible_to(viewer))
+            .order_by_asc(Column::RemindAt)
+            .order_by_asc(Column::Id);
+        for row in visible::read(store.connection(), viewer, select, Column::EnrollmentId).await? {
+            if let Some(flag) = row.flag_id {
+                found.entry(flag).or_default().push(row);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The deliveries of each of the reminders, oldest first. Citizens and guardians see only those to the citizen.
 ///
 /// # Errors
@@ -136,4 +173,36 @@ pub async fn deliveries(
         }
     }
     Ok(found)
+}
+
+/// Makes the next rung of the same ladder due at once, where one is left.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn hurry(connection: &impl ConnectionTrait, rung: &Model, now: DateTime<Utc>) -> Result<()> {
+    let next = Entity::find()
+        .filter(Column::FlagId.eq(rung.flag_id))
+        .filter(Column::Opening.eq(rung.opening))
+        .filter(Column::Ladder.eq(rung.ladder.as_deref()))
+        .filter(Column::DueAt.is_not_null())
+        .order_by_asc(Column::RemindAt)
+        .order_by_asc(Column::Id)
+        .one(connection)
+        .await?;
+    let Some(next) = next.filter(|next| next.remind_at > now) else {
+        return Ok(());
+    };
+    let set = ActiveModel {
+        remind_at: Set(now),
+        due_at: Set(Some(now)),
+        ..<ActiveModel as Default>::default()
+    };
+    Entity::update_many()
+        .set(set)
+        .filter(Column::Id.eq(next.id))
+        // It may have left, or been stopped, since.
+        .filter(Column::DueAt.is_not_null())
+        .exec(connection)
+        .await?;
+    Ok(())
 }

@@ -20,6 +20,10 @@ pub struct Model {
     pub opening_hours: Json,
     /// The IANA time zone.
     pub zone: String,
+    /// When it is open, as times: JSON of [`crate::office_hours::Opening`]s; always, where empty.
+    pub office_hours: Json,
+    /// The local dates on which it is closed all the same, as JSON.
+    pub closed_days: Json,
     /// When the row was made.
     pub created_at: DateTime<Utc>,
 }

@@ -11,6 +11,7 @@ use sea_orm_migration::{
 
 mod dialect;
 mod m20261123_000001_spine;
+mod m20261123_000002_rules;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -18,7 +19,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_spine::Migration)]
+        vec![
+            Box::new(m20261123_000001_spine::Migration),
+            Box::new(m20261123_000002_rules::Migration),
+        ]
     }
 }
 

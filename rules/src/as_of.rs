@@ -1,11 +1,15 @@
 //! Reading facts as of an instant, and finding out when they could next be another.
+//!
+//! Nothing is allocated here, but where the days of a recurring activity are found out.
+
+mod activities;
 
 use chrono::{Datelike, Months, NaiveDate};
 
 use crate::{
     answer::Answer,
     definition::{DaysSinceFact, Fact, Happening, Pick, ScoreFact},
-    facts::{Dispatch, Facts, Instant, Module, Response, Status},
+    facts::{Audience, Dated, Dispatch, Facts, FlagState, Instant, Message, Module, Response, Section, Status},
     zone::{local_day, start_of_day},
 };
 
@@ -17,7 +21,7 @@ const FURTHEST_DAY: i64 = 36_525;
 pub struct AsOf<'a> {
     facts: &'a Facts,
     at: Instant,
-    /// How many of the responses are known.
+    /// So many of the responses were answered by then.
     responses: usize,
 }
 
@@ -56,31 +60,18 @@ impl From<Value<'_>> for Answer {
     }
 }
 
-impl Status {
-    /// The name that rules compare with.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Planned => "PLANNED",
-            Self::Active => "ACTIVE",
-            Self::Paused => "PAUSED",
-            Self::Completed => "COMPLETED",
-            Self::Withdrawn => "WITHDRAWN",
-        }
-    }
-}
-
 impl<'a> AsOf<'a> {
     /// The facts as of an instant: everything dated up to it, inclusive.
     pub fn new(facts: &'a Facts, at: Instant) -> Self {
         Self {
             facts,
             at,
-            responses: facts.responses.partition_point(|response| response.at <= at),
+            responses: facts.responses.partition_point(|response| response.answered_at <= at),
         }
     }
 
     /// The facts as of the submission of a response: that response is the latest, whatever else was submitted at the same
-    /// instant.
+    /// instant or, where it amends an older one, since then.
     pub fn of_response(facts: &'a Facts, at: Instant, response: uuid::Uuid) -> Self {
         match facts.responses.iter().rposition(|known| known.id == response) {
             Some(index) => Self {
@@ -94,8 +85,7 @@ impl<'a> AsOf<'a> {
 
     /// The enrollment's status; none before its first.
     pub fn status(&self) -> Option<Status> {
-        let known = self.facts.statuses.partition_point(|status| status.at <= self.at);
-        self.facts.statuses[..known].last().map(|status| status.value)
+        Dated::latest(&self.facts.statuses, self.at).copied()
     }
 
     /// A fact's value; none where it is missing.
@@ -103,8 +93,8 @@ impl<'a> AsOf<'a> {
         match fact {
             Fact::Score(score) => self.score(score).map(Value::Number),
             Fact::Answer(answer) => {
-                let latest = self.responses(&answer.form).next_back()?;
-                let (_, answer) = latest.answers.iter().find(|(item, _)| *item == answer.item)?;
+                let latest = self.responses(Some(&answer.form)).next_back()?;
+                let (_, answer) = latest.answers.iter().find(|(item, _)| is_same(item, &answer.item))?;
                 Some(answer.into())
             }
             Fact::DaysSince(since) => {
@@ -121,17 +111,25 @@ impl<'a> AsOf<'a> {
             Fact::ModuleProgress(of) => {
                 self.progress(self.facts.modules.iter().filter(|module| module.key == of.module))
             }
+            Fact::SectionProgress(of) => {
+                let shown = self
+                    .sections(&of.section)
+                    .filter(|(module, _)| module.is_shown(self.at));
+                percent(shown.map(|(_, section)| section.progress(self.at)))
+            }
             Fact::ProgramProgress(_) => self.progress(self.facts.modules.iter()),
+            Fact::MissedActivities(last) => Some(Value::Number(self.missed_activities(last.days) as f64)),
             Fact::ProgramWeek(_) => {
                 let days = (self.today() - local_day(self.facts.zone, self.started()?)).num_days();
                 Some(Value::Number((days / 7 + 1) as f64))
             }
             Fact::Status(_) => self.status().map(|status| Value::Text(status.name())),
             Fact::Age(_) => age(self.facts.birth_date?, self.today()).map(|years| Value::Number(f64::from(years))),
+            Fact::Sex(_) => self.facts.sex.map(|sex| Value::Text(sex.name())),
             Fact::OpenFlag(of) => {
                 let mut flags = self.facts.flags.iter().filter(|flag| flag.kind == of.kind);
                 Some(Value::Boolean(flags.any(|flag| {
-                    self.past(flag.raised_at) && !self.has_passed(flag.resolved_at)
+                    flag.state(self.at).is_some_and(|state| state != FlagState::Resolved)
                 })))
             }
         }
@@ -144,14 +142,10 @@ impl<'a> AsOf<'a> {
             Fact::Score(score) => self.next_response(Some(&score.form)),
             Fact::Answer(answer) => self.next_response(Some(&answer.form)),
             Fact::DaysSince(since) => {
-                let happens = match since.event {
-                    Happening::SignIn => first_after(&self.facts.sign_ins, self.at),
-                    Happening::Activity => first_after(&self.facts.activities, self.at),
-                    Happening::FormCompleted => {
-                        return self.sooner(since, value, self.next_response(since.form.as_deref()));
-                    }
-                };
-                self.sooner(since, value, self.sooner_of(happens, self.facts.started_at))
+                let crossed = self
+                    .last(since)
+                    .and_then(|last| self.first_of_days(local_day(self.facts.zone, last), thresholds(value)));
+                self.first_future([self.next_happening(since), crossed])
             }
             Fact::OverdueDispatches(any) | Fact::MissedDispatches(any) => {
                 let form = any.form.as_deref();
@@ -180,14 +174,21 @@ impl<'a> AsOf<'a> {
                     .modules
                     .iter()
                     .filter(|module| module.key == of.module)
-                    .map(|module| first_after(&module.completed, self.at)),
+                    .flat_map(|module| module.changes_after(self.at))
+                    .map(Some),
             ),
+            Fact::SectionProgress(of) => self.first_future(self.sections(&of.section).flat_map(|(module, section)| {
+                let shown = Dated::next(&module.visible, self.at);
+                section.changes_after(self.at).chain(shown).map(Some)
+            })),
             Fact::ProgramProgress(_) => self.first_future(
                 self.facts
                     .modules
                     .iter()
-                    .map(|module| first_after(&module.completed, self.at)),
+                    .flat_map(|module| module.changes_after(self.at))
+                    .map(Some),
             ),
+            Fact::MissedActivities(last) => self.next_missed_activities(last.days),
             Fact::ProgramWeek(_) => match self.started() {
                 None => self.first_future([self.facts.started_at]),
                 Some(started) => {
@@ -210,15 +211,16 @@ impl<'a> AsOf<'a> {
                     .flags
                     .iter()
                     .filter(|flag| flag.kind == of.kind)
-                    .flat_map(|flag| [Some(flag.raised_at), flag.resolved_at]),
+                    .flat_map(|flag| flag.changes.iter().map(|change| Some(change.at))),
             ),
+            // What never changes.
+            Fact::Sex(_) => None,
         }
     }
 
     /// When the status changes next.
     pub fn next_status_change(&self) -> Option<Instant> {
-        let known = self.facts.statuses.partition_point(|status| status.at <= self.at);
-        self.facts.statuses.get(known).map(|status| status.at)
+        Dated::next(&self.facts.statuses, self.at)
     }
 
     fn past(&self, instant: Instant) -> bool {
@@ -237,18 +239,27 @@ impl<'a> AsOf<'a> {
         self.facts.started_at.filter(|started| self.past(*started))
     }
 
-    fn responses(&self, form: &str) -> impl DoubleEndedIterator<Item = &'a Response> {
+    /// The responses that count, in the order in which they were answered.
+    fn responses<'f>(&self, form: Option<&'f str>) -> impl DoubleEndedIterator<Item = &'a Response> + use<'a, 'f> {
+        let at = self.at;
         self.facts.responses[..self.responses]
             .iter()
-            .filter(move |response| response.form == form)
+            .filter(move |response| is_of(&response.form, form) && response.counts(at))
+    }
+
+    /// The sections of a key, with their modules.
+    fn sections<'f>(&self, key: &'f str) -> impl Iterator<Item = (&'a Module, &'a Section)> + use<'a, 'f> {
+        let sections = |module: &'a Module| module.sections.iter().map(move |section| (module, section));
+        let all = self.facts.modules.iter().flat_map(sections);
+        all.filter(move |(_, section)| section.key == key)
     }
 
     fn score(&self, fact: &ScoreFact) -> Option<f64> {
-        let of = |response: &Response| {
-            let (_, score) = response.scores.iter().find(|(scale, _)| *scale == fact.scale)?;
-            Some(*score)
-        };
-        let mut responses = self.responses(&fact.form);
+        let scored = |response: &'a Response| response.scores.iter().find(|scored| scored.scale == fact.scale);
+        let of = |response: &'a Response| Some(scored(response)?.value);
+        let percent =
+            |latest: f64, former: f64| (former != 0.0).then(|| tidy(100.0 * (latest - former) / former.abs()));
+        let mut responses = self.responses(Some(&fact.form));
         match fact.pick {
             Pick::Latest => of(responses.next_back()?),
             Pick::First => of(responses.next()?),
@@ -261,36 +272,68 @@ impl<'a> AsOf<'a> {
                 let latest = of(responses.next_back()?)?;
                 Some(tidy(latest - of(responses.next_back()?)?))
             }
+            Pick::PercentChangeFromFirst => {
+                let latest = of(responses.next_back()?)?;
+                percent(latest, of(responses.next()?)?)
+            }
+            Pick::PercentChangeFromPrevious => {
+                let latest = of(responses.next_back()?)?;
+                percent(latest, of(responses.next_back()?)?)
+            }
+            Pick::ReliableChange => {
+                let latest = scored(responses.next_back()?)?;
+                let error = latest.error_of_difference.filter(|error| *error > 0.0)?;
+                Some(tidy((latest.value - of(responses.next()?)?) / error))
+            }
             Pick::Mean => {
-                let wanted = fact.last.map(|last| last as usize);
-                let (mut sum, mut count) = (0.0, 0_usize);
-                for score in responses.rev().filter_map(of).take(wanted.unwrap_or(usize::MAX)) {
-                    sum += score;
-                    count += 1;
-                }
-                (count > 0 && wanted.is_none_or(|wanted| count == wanted)).then(|| tidy(sum / count as f64))
+                let (sum, count) = last_ones(responses.filter_map(of), fact.last, |sum, score| sum + score)?;
+                Some(tidy(sum / count as f64))
             }
+            Pick::Max => last_ones(responses.filter_map(of), fact.last, f64::max).map(|(most, _)| most),
+            Pick::Min => last_ones(responses.filter_map(of), fact.last, f64::min).map(|(least, _)| least),
         }
     }
 
-    /// When it happened last.
+    /// When it happened last; signing in and doing something count from the start, where they never happened since.
     fn last(&self, since: &DaysSinceFact) -> Option<Instant> {
+        let since_start = |last: Option<Instant>| {
+            let started = self.started()?;
+            Some(last.map_or(started, |last| started.max(last)))
+        };
         match since.event {
-            Happening::SignIn => self.last_or_start(&self.facts.sign_ins),
-            Happening::Activity => self.last_or_start(&self.facts.activities),
+            Happening::SignIn => since_start(last_until(&self.facts.sign_ins, self.at)),
+            Happening::Activity => since_start(last_until(&self.facts.activities, self.at)),
+            Happening::Message | Happening::MessageFromCitizen | Happening::MessageFromStaff => {
+                let mut latest_first = self.messages().0.iter().rev();
+                let latest = latest_first.find(|message| is_of_kind(message, since.event));
+                latest.map(|message| message.at)
+            }
             Happening::FormCompleted => {
-                let known = self.facts.responses[..self.responses].iter();
-                let mut of_form = known.filter(|response| is_of(&response.form, since.form.as_deref()));
-                of_form.next_back().map(|response| response.at)
+                let latest = self.responses(since.form.as_deref()).next_back();
+                latest.map(|response| response.answered_at)
             }
         }
     }
 
-    /// The last of the instants, but none before the start; nothing before the start at all.
-    fn last_or_start(&self, instants: &[Instant]) -> Option<Instant> {
-        let started = self.started()?;
-        let known = instants.partition_point(|instant| self.past(*instant));
-        Some(instants[..known].last().map_or(started, |last| started.max(*last)))
+    /// When it happens next, or begins to be counted.
+    fn next_happening(&self, since: &DaysSinceFact) -> Option<Instant> {
+        let or_start = |next: Option<Instant>| self.first_future([next, self.facts.started_at]);
+        match since.event {
+            Happening::SignIn => or_start(first_after(&self.facts.sign_ins, self.at)),
+            Happening::Activity => or_start(first_after(&self.facts.activities, self.at)),
+            Happening::Message | Happening::MessageFromCitizen | Happening::MessageFromStaff => {
+                let mut later = self.messages().1.iter();
+                let next = later.find(|message| is_of_kind(message, since.event));
+                next.map(|message| message.at)
+            }
+            Happening::FormCompleted => self.next_response(since.form.as_deref()),
+        }
+    }
+
+    /// The messages that have been sent, and those to come.
+    fn messages(&self) -> (&'a [Message], &'a [Message]) {
+        let sent = self.facts.messages.partition_point(|message| self.past(message.at));
+        self.facts.messages.split_at(sent)
     }
 
     fn dispatches<'f>(&self, form: Option<&'f str>) -> impl Iterator<Item = &'a Dispatch> + use<'a, 'f> {
@@ -328,33 +371,23 @@ impl<'a> AsOf<'a> {
 
     /// Percent of the steps that are completed; missing where there are none.
     fn progress<'m>(&self, modules: impl Iterator<Item = &'m Module>) -> Option<Value<'a>> {
-        let (mut completed, mut steps) = (0.0, 0.0);
-        for module in modules {
-            let done = module.completed.partition_point(|step| self.past(*step));
-            steps += f64::from(module.steps);
-            completed += f64::from(u32::try_from(done).unwrap_or(u32::MAX).min(module.steps));
-        }
-        (steps > 0.0).then(|| Value::Number(tidy(100.0 * completed / steps)))
+        percent(modules.map(|module| module.progress(self.at)))
     }
 
+    /// When a response to the form is submitted next, amended or voided.
     fn next_response(&self, form: Option<&str>) -> Option<Instant> {
-        let later = self.facts.responses.partition_point(|response| self.past(response.at));
-        let mut of_form = self.facts.responses[later..]
-            .iter()
-            .filter(|response| is_of(&response.form, form));
-        of_form.next().map(|response| response.at)
-    }
-
-    /// The next happening, or the day on which the count since the last one crosses the threshold before it.
-    fn sooner(&self, since: &DaysSinceFact, value: &Answer, happens: Option<Instant>) -> Option<Instant> {
-        let crossed = self
-            .last(since)
-            .and_then(|last| self.first_of_days(local_day(self.facts.zone, last), thresholds(value)));
-        self.sooner_of(happens, crossed)
-    }
-
-    fn sooner_of(&self, one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-        self.first_future([one, other])
+        let answered = self
+            .facts
+            .responses
+            .partition_point(|response| self.past(response.answered_at));
+        let (known, later) = self.facts.responses.split_at(answered);
+        // Whatever amends a response comes when that is superseded. Few ever are: the form is looked at last.
+        let superseded = known.iter().filter_map(|response| {
+            let at = response.superseded_at.filter(|at| !self.past(*at))?;
+            is_of(&response.form, form).then_some(at)
+        });
+        let next = later.iter().find(|response| is_of(&response.form, form));
+        superseded.chain(next.map(|response| response.at)).min()
     }
 
     /// The first of these numbers of days after a day that has not begun yet.
@@ -376,9 +409,50 @@ impl<'a> AsOf<'a> {
     }
 }
 
+/// Percent of the steps that are completed; missing where there are none.
+fn percent<'a>(progress: impl Iterator<Item = (usize, u32)>) -> Option<Value<'a>> {
+    let (completed, steps) = progress.fold((0.0, 0.0), |(completed, steps), (done, of)| {
+        (completed + done as f64, steps + f64::from(of))
+    });
+    (steps > 0.0).then(|| Value::Number(tidy(100.0 * completed / steps)))
+}
+
+/// Joins the last so many numbers, and counts them; nothing where there are fewer, or none.
+fn last_ones(
+    scores: impl DoubleEndedIterator<Item = f64>,
+    last: Option<u32>,
+    join: fn(f64, f64) -> f64,
+) -> Option<(f64, usize)> {
+    let wanted = last.map(|last| last as usize);
+    let mut scores = scores.rev().take(wanted.unwrap_or(usize::MAX));
+    let first = scores.next()?;
+    let (joined, count) = scores.fold((first, 1), |(joined, count), score| (join(joined, score), count + 1));
+    wanted.is_none_or(|wanted| count == wanted).then_some((joined, count))
+}
+
+/// Whether two keys are the same. Those of one form often differ in their last character alone: it is looked at first.
+fn is_same(one: &str, other: &str) -> bool {
+    one.as_bytes().last() == other.as_bytes().last() && one == other
+}
+
 /// Whether a form is the one that is meant, or any is.
 fn is_of(form: &str, meant: Option<&str>) -> bool {
     meant.is_none_or(|meant| meant == form)
+}
+
+/// Whether a message is one of those that days are counted since.
+fn is_of_kind(message: &Message, of: Happening) -> bool {
+    match of {
+        Happening::MessageFromCitizen => message.from == Audience::Citizen,
+        Happening::MessageFromStaff => message.from == Audience::Staff,
+        _ => true,
+    }
+}
+
+/// The last of ascending instants up to another.
+fn last_until(instants: &[Instant], at: Instant) -> Option<Instant> {
+    let known = instants.partition_point(|instant| *instant <= at);
+    instants[..known].last().copied()
 }
 
 /// The first of ascending instants after another.

@@ -47,11 +47,7 @@ fn judge(condition: &Condition, as_of: &AsOf<'_>, depth: u32, mut lines: Option<
     let verdict = match condition {
         Condition::All(parts) => joined(parts, Verdict::False, Verdict::True, as_of, depth, lines.as_deref_mut()),
         Condition::Any(parts) => joined(parts, Verdict::True, Verdict::False, as_of, depth, lines.as_deref_mut()),
-        Condition::Not(part) => match judge(part, as_of, depth + 1, lines.as_deref_mut()) {
-            Verdict::True => Verdict::False,
-            Verdict::False => Verdict::True,
-            Verdict::Unknown => Verdict::Unknown,
-        },
+        Condition::Not(part) => judge(part, as_of, depth + 1, lines.as_deref_mut()).contrary(),
         Condition::Compare(compare) => {
             let actual = as_of.value(&compare.fact);
             if let Some(last) = lines.as_deref_mut().and_then(|lines| lines.last_mut())

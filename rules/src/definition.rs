@@ -63,7 +63,7 @@ pub struct Schedule {
     pub repeat: Option<String>,
     /// The times of each round.
     pub slots: Vec<Slot>,
-    /// No slot comes this long after the anchor or later.
+    /// No slot comes this long after the anchor or later. For slots with a time of day, months and days alone count whole days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Period>,
 }
@@ -173,6 +173,31 @@ pub enum EventTrigger {
     EnrollmentEnded(Nothing),
     /// A flag of the kind is raised.
     FlagRaised(FlagRef),
+    /// A flag of the kind has been left unhandled: neither acknowledged nor resolved for so long after it was opened.
+    FlagUnhandled(UnhandledFlag),
+    /// A message is sent by the citizen or by the staff; by either where none is named.
+    MessageReceived(AnySender),
+    /// The citizen registers a planned activity.
+    ActivityRegistered(Nothing),
+}
+
+/// A flag that nobody has handled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UnhandledFlag {
+    /// The flag's kind.
+    pub kind: String,
+    /// How long after it was raised or reopened.
+    pub after: Period,
+}
+
+/// Who wrote a message, or anybody.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnySender {
+    /// The citizen or the staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Audience>,
 }
 
 /// A module by key, or any.
@@ -239,22 +264,29 @@ pub enum Fact {
     Score(ScoreFact),
     /// The answer of one item in the latest response: a number where the item or option has one.
     Answer(AnswerFact),
-    /// Whole calendar days since something happened last (since the start, where it never did, for `SIGN_IN` and `ACTIVITY`).
+    /// Whole calendar days since something happened last; missing where it never did, but for `SIGN_IN` and `ACTIVITY`, which
+    /// count from the start.
     DaysSince(DaysSinceFact),
     /// How many dispatches are available, unanswered and past their first reminder or half of their window.
     OverdueDispatches(AnyForm),
     /// How many of the last dispatches in a row expired without an answer.
     MissedDispatches(AnyForm),
-    /// Percent of the module's steps that are completed, 0–100.
+    /// Percent of the module's shown steps that are completed, 0–100; missing where none is shown.
     ModuleProgress(ModuleRef),
-    /// Percent of the program's steps that are completed, 0–100.
+    /// Percent of the section's steps that are completed, 0–100; missing while it or its module is hidden.
+    SectionProgress(SectionRef),
+    /// Percent of the program's shown steps that are completed, 0–100; missing where none is shown.
     ProgramProgress(Nothing),
+    /// How many planned activities of the last days passed without a registration; today is not counted.
+    MissedActivities(LastDays),
     /// Which week of the program it is; the first is 1.
     ProgramWeek(Nothing),
     /// The enrollment's status, e.g. `"ACTIVE"`.
     Status(Nothing),
     /// The citizen's age in whole years.
     Age(Nothing),
+    /// The citizen's sex, `"FEMALE"` or `"MALE"`; missing where the identity number does not tell it.
+    Sex(Nothing),
     /// Whether a flag of the kind is open or acknowledged.
     OpenFlag(FlagRef),
 }
@@ -270,7 +302,7 @@ pub struct ScoreFact {
     /// Which of the scores.
     #[serde(default)]
     pub pick: Pick,
-    /// How many of the latest scores, for `MEAN`; all of them where absent.
+    /// How many of the latest scores, for `MEAN`, `MAX` and `MIN`; all of them where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<u32>,
 }
@@ -292,6 +324,25 @@ pub enum Pick {
     ChangeFromPrevious,
     /// The mean of the last ones; missing where there are fewer than `last`.
     Mean,
+    /// The highest of the last ones; missing where there are fewer than `last`.
+    Max,
+    /// The lowest of the last ones; missing where there are fewer than `last`.
+    Min,
+    /// The change from the first, in percent of the first; missing where that is 0.
+    PercentChangeFromFirst,
+    /// The change from the previous, in percent of the previous; missing where that is 0.
+    PercentChangeFromPrevious,
+    /// The change from the first, divided by the standard error of the difference: beyond ±1.96 it is reliable (Jacobson &
+    /// Truax 1991). Missing where the scale gives no standard deviation and reliability.
+    ReliableChange,
+}
+
+/// A number of days, up to yesterday.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastDays {
+    /// How many local days.
+    pub days: u32,
 }
 
 /// The answer of one item.
@@ -321,10 +372,16 @@ pub struct DaysSinceFact {
 pub enum Happening {
     /// The citizen signed in.
     SignIn,
-    /// The citizen did anything: completed a step, submitted a form.
+    /// The citizen did anything: completed a step, submitted a form, sent a message, registered an activity.
     Activity,
     /// A form was completed.
     FormCompleted,
+    /// A message was sent, either way.
+    Message,
+    /// The citizen sent a message.
+    MessageFromCitizen,
+    /// The staff sent a message.
+    MessageFromStaff,
 }
 
 /// A form by key, or any.
@@ -354,6 +411,60 @@ pub enum Action {
     OpenSection(SectionRef),
     /// Hides a section.
     HideSection(SectionRef),
+    /// Sends the citizen a message from the unit.
+    SendMessage(SendMessage),
+    /// Starts an escalation ladder for the open flag of a kind.
+    Escalate(Escalate),
+}
+
+/// Sends the citizen a message in the thread of the enrollment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendMessage {
+    /// What it says.
+    pub body: String,
+}
+
+/// An escalation ladder: until somebody acknowledges or resolves the flag, one recipient after the other is reminded of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Escalate {
+    /// The kind of the flag to staff.
+    pub kind: String,
+    /// The rungs, from the first to the last.
+    pub rungs: Vec<Rung>,
+    /// Whether a rung that would come while the unit is closed waits until it opens.
+    #[serde(default)]
+    pub office_hours: bool,
+}
+
+/// One rung of an escalation ladder. Each comes once for each time that the flag is opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rung {
+    /// Stable and unique within the ladder.
+    pub key: String,
+    /// How long after the firing.
+    pub after: Period,
+    /// Who is reminded.
+    pub to: Recipients,
+    /// The key of the message template.
+    pub template: String,
+    /// How it is sent; by e-mail where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
+}
+
+/// Staff who are reminded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Recipients {
+    /// The therapists of the enrollment.
+    Therapists,
+    /// All who treat at the unit.
+    UnitStaff,
+    /// The administrators of the unit.
+    UnitAdministrators,
 }
 
 /// Asks the citizen to fill in a form.
@@ -415,9 +526,11 @@ pub struct Limits {
     pub stop_when: Option<Condition>,
     /// Whether what is sent waits for the end of the recipient's quiet hours.
     pub quiet_hours: QuietHours,
-    /// What happens to schedules that came due while nobody was looking.
+    /// What happens to schedules that came due while nobody was looking. It concerns schedules alone: events and episodes are
+    /// judged however late, so that no answer's flag is lost to downtime.
     pub catch_up: CatchUp,
-    /// How late a schedule may still fire; without it, `SKIP` allows none but the latest tick and `ONCE` and `ALL` any lateness.
+    /// How late a schedule may still fire; without it, `SKIP` allows none that is later than a quarter of an hour, and `ONCE` and
+    /// `ALL` any lateness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<Period>,
 }

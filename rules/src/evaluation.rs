@@ -9,27 +9,34 @@
 //!   the `wake_at`s and after each event gives the firings of looking every minute.
 //! - **Consumed.** What was judged is over. Schedules and events that are held back (switched off, cooldown, cap, stop
 //!   condition) lapse; an episode of a `whenever` waits until it may fire.
+//! - **Edited.** A version owns what comes after it took effect. What a shorter time of an unhandled flag would have passed over
+//!   is judged then; an episode ends then, where the new version looks at or does something else.
 //! - **Statuses.** Outside its statuses a rule fires nothing, except a rule triggered by that very change. Events lapse,
 //!   episodes wait, and schedules that came due during the pause are judged when it ends, as the catch-up policy says.
 //!   What was due before the rule's statuses were reached for the first time lapses.
 //! - **Catch-up** concerns schedules alone. Up to [`TOLERANCE`] nothing is late. Later ones lapse beyond the grace; then
 //!   `SKIP` lets none fire without a grace (with one, all within it), `ONCE` only the latest of the rule, `ALL` all. Events
 //!   are judged however late: no answer's flag is lost to downtime.
-//! - **Late anchors.** A slot that was due before its anchor was known (a form sent after downtime is dated back) is judged
-//!   when the anchor became known, as the catch-up policy says.
+//! - **Late anchors.** A slot that was due before its anchor was known (a form sent, or a planned start made, after downtime is
+//!   dated back) is judged when the anchor became known, as the catch-up policy says.
 //! - **Unknown never fires**, and never ends an episode that has fired: a score that is missing does not resolve a flag.
-//! - **Depth.** A firing is one deeper than the events at the judged instant; beyond [`MAX_DEPTH`] it is refused. A refused
-//!   firing counts neither for the cooldown nor for the cap.
+//! - **Depth.** A firing is one deeper than what caused it; beyond [`MAX_DEPTH`] it is refused. The cause is the event, what began
+//!   the episode, what a schedule counts from, or the opening of an unhandled flag. What time alone makes true has none. A
+//!   refused firing counts neither for the cooldown nor for the cap.
 
 mod anchor;
 mod event;
+mod rule_set;
 mod schedule;
 mod whenever;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDateTime};
 use uuid::Uuid;
+
+pub use rule_set::RuleSet;
+use rule_set::Version;
 
 use crate::{
     as_of::AsOf,
@@ -46,14 +53,18 @@ pub const MAX_DEPTH: u32 = 5;
 pub const TOLERANCE: Duration = Duration::minutes(15);
 
 /// How far apart events may be dated that were written together with the facts they tell of.
-const SAME_WORK: Duration = Duration::milliseconds(1);
+pub(crate) const SAME_WORK: Duration = Duration::milliseconds(1);
+
+/// For how long it is remembered what has fired, in case that an edit lets it come once more. Later the record alone knows, and
+/// drops what it has.
+pub const REMEMBERED: Duration = Duration::days(31);
 
 /// The precision of instants.
 const TICK: Duration = Duration::microseconds(1);
 
 /// A rule that concerns an enrollment, at one of its versions.
 ///
-/// The slice given to [`evaluate`] holds every version whose time of effect reaches into what is evaluated, so that an edit
+/// The [`RuleSet`] given to [`evaluate`] holds every version whose time of effect reaches into what is evaluated, so that an edit
 /// owns only what comes after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveRule {
@@ -94,10 +105,23 @@ pub struct RuleState {
     pub episode_since: Option<Instant>,
     /// Whether that episode has fired.
     pub episode_fired: bool,
+    /// The depth of what began that episode; 0 between episodes.
+    pub episode_depth: u32,
     /// When the rule fired last.
     pub last_fired_at: Option<Instant>,
     /// How many times it has fired.
     pub firings: u32,
+    /// What a schedule or an unhandled flag fired last: by anchor and slot (`enrollmentStart/morning`) the local day, by flag
+    /// (`unhandled/<flag id>`) when it was opened. Occurrences up to it are done, also after an edit that moves them. What is
+    /// older than [`REMEMBERED`] is forgotten.
+    pub done: BTreeMap<String, NaiveDateTime>,
+}
+
+impl RuleState {
+    /// Whether there is nothing to remember: every episode counts, and whatever fired did so at some instant.
+    fn is_blank(&self) -> bool {
+        self.episode == 0 && self.last_fired_at.is_none() && self.done.is_empty()
+    }
 }
 
 /// A decision that a rule fires.
@@ -108,8 +132,8 @@ pub struct Firing {
     /// The version that decided.
     pub version: Uuid,
     /// Unique by rule key and enrollment: for a schedule the anchor, the slot and the local day (`enrollmentStart/morning/2027-03-28`),
-    /// for an event its id, for a `whenever` the ordinal of the episode (`episode-2`). After an edit a slot of the same day may
-    /// be decided once more: the record, which knows all occurrences, drops it.
+    /// for an event its id, for an unhandled flag the flag and the ordinal of its opening (`unhandled/<flag id>/1`), for a
+    /// `whenever` the ordinal of the episode (`episode-2`).
     pub occurrence: String,
     /// The instant that was judged: when the event happened, the slot came or the condition had held for long enough.
     pub at: Instant,
@@ -149,64 +173,44 @@ pub struct Evaluation {
 }
 
 /// Judges everything that came up after `state.evaluated_until` and up to `now`, inclusive. An earlier `now` judges nothing.
-pub fn evaluate(rules: &[ActiveRule], facts: &Facts, state: &State, now: Instant) -> Evaluation {
+pub fn evaluate(rules: &RuleSet, facts: &Facts, state: &State, now: Instant) -> Evaluation {
     let until = now.max(state.evaluated_until);
-    let mut evaluation = Evaluation {
-        firings: Vec::new(),
-        ended: Vec::new(),
-        state: State {
-            evaluated_until: until,
-            rules: state.rules.clone(),
-        },
-        wake_at: None,
-    };
-    for versions in by_key(rules) {
-        let Some(first) = versions.first() else { continue };
-        let key = first.key.as_str();
-        let memory = state.rules.get(key).cloned().unwrap_or_default();
+    let mut memories = state.rules.clone();
+    let mut found = Found::default();
+    for rule in rules.rules() {
+        let mut blank = RuleState::default();
+        let remembered = memories.get_mut(&rule.key);
+        let is_new = remembered.is_none();
         let mut run = Run {
             facts,
-            key,
-            memory,
+            key: &rule.key,
+            memory: remembered.unwrap_or(&mut blank),
             now: until,
-            firings: Vec::new(),
-            ended: Vec::new(),
-            wake_at: None,
+            found: &mut found,
         };
-        for (index, version) in versions.iter().enumerate() {
-            let succeeded_at = versions.get(index + 1).map(|successor| successor.effective_from);
-            run.version(version, succeeded_at, state.evaluated_until);
+        for (place, version) in (1..).zip(&rule.versions) {
+            // What ended before was judged before.
+            if version.owned_until.is_none_or(|end| end > state.evaluated_until) {
+                let later = rule.versions.get(place..).unwrap_or_default();
+                run.version(version, later, state.evaluated_until);
+            }
         }
-        evaluation.firings.append(&mut run.firings);
-        evaluation.ended.append(&mut run.ended);
-        evaluation.wake_at = earlier(evaluation.wake_at, run.wake_at);
-        if run.memory == RuleState::default() {
-            evaluation.state.rules.remove(key);
-        } else {
-            evaluation.state.rules.insert(key.to_owned(), run.memory);
+        if is_new && !blank.is_blank() {
+            memories.insert(rule.key.clone(), blank);
         }
     }
     // Both sorts are stable: at one instant the order of the rules is kept.
-    evaluation.firings.sort_by_key(|firing| firing.at);
-    evaluation.ended.sort_by_key(|end| end.at);
-    evaluation
-}
-
-/// The versions of each rule in the order of their effect; rules in the order in which they are first met.
-fn by_key(rules: &[ActiveRule]) -> Vec<Vec<&ActiveRule>> {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut grouped: Vec<Vec<&ActiveRule>> = Vec::new();
-    for rule in rules {
-        let place = *places.entry(&rule.key).or_insert(grouped.len());
-        match grouped.get_mut(place) {
-            Some(versions) => versions.push(rule),
-            None => grouped.push(vec![rule]),
-        }
+    found.firings.sort_by_key(|firing| firing.at);
+    found.ended.sort_by_key(|end| end.at);
+    Evaluation {
+        firings: found.firings,
+        ended: found.ended,
+        state: State {
+            evaluated_until: until,
+            rules: memories,
+        },
+        wake_at: found.wake_at,
     }
-    for versions in &mut grouped {
-        versions.sort_by_key(|version| version.effective_from);
-    }
-    grouped
 }
 
 /// The last instant before another.
@@ -236,73 +240,101 @@ impl Window {
     }
 }
 
-/// One rule being judged for one enrollment.
-struct Run<'a> {
-    facts: &'a Facts,
-    key: &'a str,
-    memory: RuleState,
-    now: Instant,
+/// What was found so far, of all rules.
+#[derive(Default)]
+struct Found {
     firings: Vec<Firing>,
     ended: Vec<EpisodeEnd>,
     wake_at: Option<Instant>,
 }
 
-impl<'a> Run<'a> {
+/// An episode, by its ordinal.
+struct Episode(u32);
+
+impl fmt::Display for Episode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "episode-{}", self.0)
+    }
+}
+
+/// One rule being judged for one enrollment.
+struct Run<'a> {
+    facts: &'a Facts,
+    key: &'a str,
+    memory: &'a mut RuleState,
+    now: Instant,
+    found: &'a mut Found,
+}
+
+impl Run<'_> {
     /// Judges what one version of the rule owns of the time since `evaluated_until`, and finds out when to look again.
-    fn version(&mut self, rule: &ActiveRule, succeeded_at: Option<Instant>, evaluated_until: Instant) {
-        let owned_until = earlier(rule.effective_until, succeeded_at);
+    fn version(&mut self, version: &Version, later: &[Version], evaluated_until: Instant) {
+        let rule = &version.active;
         if self.now < rule.effective_from {
-            if owned_until.is_none_or(|end| rule.effective_from < end) {
-                self.wake(rule.effective_from, owned_until);
+            if version.owned_until.is_none_or(|end| rule.effective_from < end) {
+                self.wake(version, rule.effective_from);
             }
             return;
         }
-        let window = Window {
-            after: evaluated_until.max(just_before(rule.effective_from)),
-            until: owned_until.map_or(self.now, |end| self.now.min(just_before(end))),
-        };
-        let ended = owned_until.is_some_and(|end| end <= self.now);
+        let window = self.owned(version, evaluated_until);
         match &rule.definition.trigger {
             Trigger::Schedule(schedule) => {
                 self.end_episode(window);
-                self.schedule(rule, schedule, window, owned_until, ended);
+                let is_edited = || later.iter().any(|later| self.comes(later, evaluated_until));
+                let due = self.due(version, schedule, window, is_edited);
+                self.schedule(version, schedule, due);
             }
             Trigger::Event(trigger) => {
                 self.end_episode(window);
-                self.events(rule, trigger, window, owned_until, ended);
+                self.events(version, trigger, window);
             }
-            Trigger::Whenever(whenever) => self.whenever(rule, whenever, window, owned_until, ended),
+            Trigger::Whenever(whenever) => self.whenever(version, whenever, window),
+        }
+    }
+
+    /// What a version owns of the time since `evaluated_until`.
+    fn owned(&self, version: &Version, evaluated_until: Instant) -> Window {
+        Window {
+            after: evaluated_until.max(version.owned_after),
+            until: version.owned_to.map_or(self.now, |last| self.now.min(last)),
         }
     }
 
     /// Ends what a former version left open, where this one knows no episodes.
     fn end_episode(&mut self, window: Window) {
-        if window.after < window.until {
+        if self.memory.episode_since.is_some() && window.after < window.until {
             self.close_episode(just_after(window.after));
         }
     }
 
     fn close_episode(&mut self, at: Instant) {
+        self.memory.episode_depth = 0;
         if self.memory.episode_since.take().is_some() && std::mem::take(&mut self.memory.episode_fired) {
-            self.ended.push(EpisodeEnd {
+            let end = EpisodeEnd {
                 rule: self.key.to_owned(),
-                occurrence: self.episode(),
+                occurrence: self.episode().to_string(),
                 at,
                 depth: self.depth_at(at).saturating_add(1),
-            });
+            };
+            self.found.ended.push(end);
         }
     }
 
     /// The occurrence of the latest episode.
-    fn episode(&self) -> String {
-        format!("episode-{}", self.memory.episode)
+    fn episode(&self) -> Episode {
+        Episode(self.memory.episode)
     }
 
     /// Notes an instant at which to look again, if it is to come and this version owns it.
-    fn wake(&mut self, at: Instant, owned_until: Option<Instant>) {
-        if at > self.now && owned_until.is_none_or(|end| at < end) {
-            self.wake_at = earlier(self.wake_at, Some(at));
+    fn wake(&mut self, version: &Version, at: Instant) {
+        if at > self.now && version.owned_until.is_none_or(|end| at < end) {
+            self.found.wake_at = earlier(self.found.wake_at, Some(at));
         }
+    }
+
+    /// Whether a version owns nothing of what is to come.
+    fn is_over(&self, version: &Version) -> bool {
+        version.owned_until.is_some_and(|end| end <= self.now)
     }
 
     /// Whether the enrollment's status is one of the rule's.
@@ -310,6 +342,18 @@ impl<'a> Run<'a> {
         as_of
             .status()
             .is_some_and(|status| rule.definition.statuses.contains(&status))
+    }
+
+    /// Whether an occurrence has fired, before an edit moved it to later.
+    fn is_done(&self, line: &str, place: NaiveDateTime) -> bool {
+        self.memory.done.get(line).is_some_and(|last| place <= *last)
+    }
+
+    /// Remembers what has fired, and forgets what is too old to come again.
+    fn mark_done(&mut self, line: String, place: NaiveDateTime, at: Instant) {
+        let done = &mut self.memory.done;
+        done.retain(|_, last| at.naive_utc() - *last <= REMEMBERED);
+        done.insert(line, place);
     }
 
     /// Whether the rule has fired as often as it may.
@@ -330,7 +374,7 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// The depth of what happened at an instant: the events of one unit of work are microseconds apart.
+    /// The depth of what happened at an instant, at present or in the past: the events of one unit of work are microseconds apart.
     fn depth_at(&self, at: Instant) -> u32 {
         let events = &self.facts.events;
         let first = events.partition_point(|event| event.at < at && at - event.at > SAME_WORK);
@@ -352,7 +396,7 @@ impl<'a> Run<'a> {
         rule: &ActiveRule,
         as_of: &AsOf<'_>,
         at: Instant,
-        occurrence: String,
+        occurrence: impl fmt::Display,
         depth_of_cause: u32,
     ) -> bool {
         let definition = &rule.definition;
@@ -384,11 +428,10 @@ impl<'a> Run<'a> {
             self.memory.last_fired_at = Some(at);
             self.memory.firings = self.memory.firings.saturating_add(1);
         }
-        let rule_key = self.key.to_owned();
-        self.firings.push(Firing {
-            rule: rule_key,
+        self.found.firings.push(Firing {
+            rule: self.key.to_owned(),
             version: rule.version,
-            occurrence,
+            occurrence: occurrence.to_string(),
             at,
             depth,
             refused,

@@ -1,19 +1,21 @@
 //! What is known of one enrollment, dated, so that it can be read *as of* any instant.
 //!
 //! Every list is in ascending order of its instants. The evaluation never looks past the instant that it judges.
+//!
+//! To add a fact to the language: `rules/README.md`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::answer::Answer;
+use crate::{answer::Answer, recurrence::Repeat};
 
 /// An instant, whole microseconds.
 pub type Instant = DateTime<Utc>;
 
 /// Everything that rules may look at of one enrollment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Facts {
     /// The enrollment.
     pub enrollment: Uuid,
@@ -21,15 +23,18 @@ pub struct Facts {
     pub zone: Tz,
     /// When it became active, once it has.
     pub started_at: Option<Instant>,
-    /// When it is planned to end.
-    pub ends_at: Option<Instant>,
-    /// When that end was decided (the enrollment's start at the latest): schedules that count from it own only what comes after.
-    pub ends_at_since: Option<Instant>,
+    /// Since when that is known: a planned start that is made late is dated back to when it was planned.
+    pub started_known_at: Option<Instant>,
+    /// Every decision on when it is planned to end. A schedule that counts from the planned end owns only what comes after the
+    /// decision, and nothing of an end that was planned before.
+    pub ends: Vec<Dated<Option<Instant>>>,
     /// The citizen's date of birth.
     pub birth_date: Option<NaiveDate>,
+    /// The citizen's sex, where the identity number tells it.
+    pub sex: Option<Sex>,
     /// Every change of its status.
     pub statuses: Vec<Dated<Status>>,
-    /// Submitted responses.
+    /// Submitted responses, by `answered_at` and then by `at`: an amendment follows what it amends.
     pub responses: Vec<Response>,
     /// Dispatches of forms, by `available_at`.
     pub dispatches: Vec<Dispatch>,
@@ -37,11 +42,16 @@ pub struct Facts {
     pub sign_ins: Vec<Instant>,
     /// When the citizen did something.
     pub activities: Vec<Instant>,
+    /// Messages between the citizen and the staff.
+    pub messages: Vec<Message>,
+    /// What the citizen's activity plan holds.
+    pub planned: Vec<PlannedActivity>,
     /// The modules of the program version, in its order.
     pub modules: Vec<Module>,
     /// Flags to staff or citizen.
     pub flags: Vec<Flag>,
-    /// What happened, in the order in which it is folded. Those up to `evaluated_until` may be left out.
+    /// What happened, in the order in which it is folded. Those up to `evaluated_until` may be left out where their depth is 0:
+    /// what counts from the others carries their depth on.
     pub events: Vec<Event>,
 }
 
@@ -54,6 +64,21 @@ pub struct Dated<T> {
     pub value: T,
 }
 
+impl<T> Dated<T> {
+    /// What holds at an instant, of changes in ascending order; nothing before the first.
+    pub fn latest(changes: &[Self], at: Instant) -> Option<&T> {
+        let known = changes.partition_point(|change| change.at <= at);
+        changes.get(known.checked_sub(1)?).map(|change| &change.value)
+    }
+
+    /// The instant of the first of ascending changes after another.
+    pub fn next(changes: &[Self], at: Instant) -> Option<Instant> {
+        changes
+            .get(changes.partition_point(|change| change.at <= at))
+            .map(|change| change.at)
+    }
+}
+
 /// A submitted form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
@@ -63,10 +88,59 @@ pub struct Response {
     pub form: String,
     /// When it was submitted.
     pub at: Instant,
+    /// When that was submitted which it amends, else when it was: an amendment takes the place of the response that it amends,
+    /// and is not the latest because of having come later.
+    pub answered_at: Instant,
     /// The answers by item. A choice is its option's value where it has one, else the option's key.
     pub answers: Vec<(String, Answer)>,
     /// The scores by scale, rounded; a missing score is left out.
-    pub scores: Vec<(String, f64)>,
+    pub scores: Vec<Scored>,
+    /// When another response took its place (an amendment), or it was voided.
+    pub superseded_at: Option<Instant>,
+}
+
+impl Response {
+    /// Whether it counts at an instant: it has been submitted, and nothing has taken its place.
+    pub fn counts(&self, at: Instant) -> bool {
+        self.at <= at && self.superseded_at.is_none_or(|superseded| at < superseded)
+    }
+}
+
+/// A score of a response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// The scale's key.
+    pub scale: String,
+    /// The score, rounded to the scale's decimals.
+    pub value: f64,
+    /// The standard error of the difference of two such scores; none where the scale gives no reliability.
+    pub error_of_difference: Option<f64>,
+}
+
+/// A message, in either direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// When it was sent.
+    pub at: Instant,
+    /// Who wrote it: the citizen, or the staff (a rule writes for the staff).
+    pub from: Audience,
+}
+
+/// An activity that the citizen is to do on some days.
+#[derive(Clone, Debug)]
+pub struct PlannedActivity {
+    /// The activity.
+    pub id: Uuid,
+    /// When it was planned: nobody knew of it before.
+    pub known_at: Instant,
+    /// Since when it is not planned any more.
+    pub ended_at: Option<Instant>,
+    /// Its first local day.
+    pub starts_on: NaiveDate,
+    /// On which further days it comes; that day alone where absent.
+    pub repeat: Option<Repeat>,
+    /// The local days that were registered, done or not, and when.
+    pub entries: Vec<Dated<NaiveDate>>,
 }
 
 /// A form that was sent.
@@ -90,6 +164,24 @@ pub struct Dispatch {
     pub cancelled_at: Option<Instant>,
 }
 
+impl PlannedActivity {
+    /// The local days on which it comes, from one and before another.
+    pub fn days(&self, from: NaiveDate, before: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+        self.days_from(from).take_while(move |day| *day < before)
+    }
+
+    /// The first local day on which it comes, that day or later.
+    pub fn next_day(&self, from: NaiveDate) -> Option<NaiveDate> {
+        self.days_from(from).next()
+    }
+
+    fn days_from(&self, from: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+        let repeated = self.repeat.as_ref().map(|repeat| repeat.days(self.starts_on, from));
+        let only = (self.repeat.is_none() && from <= self.starts_on).then_some(self.starts_on);
+        repeated.into_iter().flatten().chain(only)
+    }
+}
+
 /// A module of the program as it is for this citizen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
@@ -97,9 +189,92 @@ pub struct Module {
     pub key: String,
     /// The instants at which it was opened.
     pub opened: Vec<Instant>,
-    /// How many of its steps are visible.
+    /// Every change of whether it is shown; shown before the first.
+    pub visible: Vec<Dated<bool>>,
+    /// Its sections, in order.
+    pub sections: Vec<Section>,
+}
+
+impl Module {
+    /// Whether it is shown at an instant.
+    pub fn is_shown(&self, at: Instant) -> bool {
+        is_visible(&self.visible, at)
+    }
+
+    /// How many of its visible steps are completed at an instant, and how many there are.
+    pub fn progress(&self, at: Instant) -> (usize, u32) {
+        if !self.is_shown(at) {
+            return (0, 0);
+        }
+        let sections = self.sections.iter().map(|section| section.progress(at));
+        sections.fold((0, 0), |(done, steps), (more_done, more_steps)| {
+            (done + more_done, steps + more_steps)
+        })
+    }
+
+    /// When the last of its visible steps was completed for the first time: by completing it, or because what was left was
+    /// hidden.
+    pub fn completed_at(&self) -> Option<Instant> {
+        let mut instants: Vec<Instant> = self
+            .sections
+            .iter()
+            .flat_map(|section| &section.completed)
+            .copied()
+            .collect();
+        instants.extend(
+            self.sections
+                .iter()
+                .flat_map(|section| &section.visible)
+                .map(|change| change.at),
+        );
+        instants.extend(self.visible.iter().map(|change| change.at));
+        instants.sort_unstable();
+        instants.into_iter().find(|at| {
+            let (done, steps) = self.progress(*at);
+            steps > 0 && done >= steps as usize
+        })
+    }
+
+    /// The instants after another at which its progress could change.
+    pub fn changes_after(&self, at: Instant) -> impl Iterator<Item = Instant> {
+        let sections = self.sections.iter().flat_map(move |section| section.changes_after(at));
+        Dated::next(&self.visible, at).into_iter().chain(sections)
+    }
+}
+
+impl Section {
+    /// How many of its steps are completed at an instant, and how many there are; none of either while it is hidden. Whether
+    /// its module is shown is the module's affair.
+    pub fn progress(&self, at: Instant) -> (usize, u32) {
+        if !is_visible(&self.visible, at) {
+            return (0, 0);
+        }
+        let done = self.completed.partition_point(|step| *step <= at);
+        (done.min(self.steps as usize), self.steps)
+    }
+
+    /// The instants after another at which its progress could change.
+    pub fn changes_after(&self, at: Instant) -> impl Iterator<Item = Instant> {
+        let step = self.completed.get(self.completed.partition_point(|step| *step <= at));
+        Dated::next(&self.visible, at).into_iter().chain(step.copied())
+    }
+}
+
+/// Shown before the first change.
+fn is_visible(changes: &[Dated<bool>], at: Instant) -> bool {
+    Dated::latest(changes, at).copied().unwrap_or(true)
+}
+
+/// A section of a module as it is for this citizen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its key.
+    pub key: String,
+    /// Every change of whether it is shown; shown before the first.
+    pub visible: Vec<Dated<bool>>,
+    /// How many steps it has.
     pub steps: u32,
-    /// When each of the completed steps was.
+    /// When each of the completed steps was, in ascending order.
     pub completed: Vec<Instant>,
 }
 
@@ -110,10 +285,33 @@ pub struct Flag {
     pub id: Uuid,
     /// What it is about.
     pub kind: String,
-    /// When it was raised.
-    pub raised_at: Instant,
-    /// When it was resolved.
-    pub resolved_at: Option<Instant>,
+    /// Every change of its state; the first is that it was raised.
+    pub changes: Vec<Dated<FlagState>>,
+}
+
+impl Flag {
+    /// Its state at an instant; none before it was raised.
+    pub fn state(&self, at: Instant) -> Option<FlagState> {
+        Dated::latest(&self.changes, at).copied()
+    }
+
+    /// When it was raised and each time that it was opened again, each with its next change.
+    pub fn openings(&self) -> impl Iterator<Item = (Instant, Option<Instant>)> {
+        let changes = self.changes.iter().enumerate();
+        let opened = changes.filter(|(_, change)| change.value == FlagState::Open);
+        opened.map(|(index, change)| (change.at, self.changes.get(index + 1).map(|next| next.at)))
+    }
+}
+
+/// How far a flag has been handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagState {
+    /// Raised or reopened, and not handled yet.
+    Open,
+    /// Somebody has taken it on.
+    Acknowledged,
+    /// Resolved, by a person or by itself.
+    Resolved,
 }
 
 /// Something that happened.
@@ -151,6 +349,13 @@ pub enum EventKind {
     },
     /// The citizen signed in.
     SignedIn,
+    /// A message was sent by the citizen or by the staff.
+    MessageReceived {
+        /// Who wrote it.
+        from: Audience,
+    },
+    /// The citizen registered a planned activity.
+    ActivityRegistered,
     /// The enrollment's status became this.
     StatusChanged(Status),
     /// A flag of this kind was raised.
@@ -176,6 +381,51 @@ pub enum Status {
     Completed,
     /// Ended before its time.
     Withdrawn,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Planned,
+        Self::Active,
+        Self::Paused,
+        Self::Completed,
+        Self::Withdrawn,
+    ];
+
+    /// The name that rules compare with.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "PLANNED",
+            Self::Active => "ACTIVE",
+            Self::Paused => "PAUSED",
+            Self::Completed => "COMPLETED",
+            Self::Withdrawn => "WITHDRAWN",
+        }
+    }
+}
+
+/// What an identity number tells of a person's sex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Sex {
+    /// An even next-to-last digit.
+    Female,
+    /// An odd one.
+    Male,
+}
+
+impl Sex {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Female, Self::Male];
+
+    /// The name that rules compare with.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Female => "FEMALE",
+            Self::Male => "MALE",
+        }
+    }
 }
 
 /// How serious a flag is.

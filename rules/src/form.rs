@@ -181,9 +181,24 @@ pub struct Scale {
     /// To how many decimals the score is rounded (half away from zero) before it is compared or stored.
     #[serde(default)]
     pub decimals: u32,
+    /// The standard deviation of the scores in the norm group, for the reliable change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_deviation: Option<f64>,
+    /// How reliable the scores are (test-retest or Cronbach's alpha), from 0 to below 1, for the reliable change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<f64>,
     /// Cut-off intervals, ascending and not overlapping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bands: Vec<Band>,
+}
+
+impl Scale {
+    /// The standard error of the difference of two scores of one person, SD·√2·√(1 − r) (Jacobson & Truax 1991); none where the
+    /// standard deviation or the reliability is not given.
+    pub fn error_of_difference(&self) -> Option<f64> {
+        let unreliable = 1.0 - self.reliability?;
+        Some(self.standard_deviation? * (2.0 * unreliable).sqrt()).filter(|error| *error > 0.0)
+    }
 }
 
 /// How the values of a scale's items are joined.

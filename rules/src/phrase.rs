@@ -2,10 +2,14 @@
 
 use crate::{
     answer::Answer,
-    definition::{AnyForm, Compare, Condition, Fact, Happening, Pick},
+    definition::{AnyForm, Compare, Condition, Fact, Happening, Pick, ScoreFact},
+    facts::{Sex, Status},
     form::Operator,
     period::Period,
 };
+
+/// Quotations are cut after so many characters.
+const MAX_QUOTED: usize = 100;
 
 /// A language that rules are described in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +40,27 @@ impl Language {
         self.joined(parts, self.pick("and", "och"))
     }
 
+    /// `a, b or c`.
+    pub fn either(self, parts: &[String]) -> String {
+        self.joined(parts, self.pick("or", "eller"))
+    }
+
     fn joined(self, parts: &[String], word: &str) -> String {
         match parts {
             [] => String::new(),
             [only] => only.clone(),
             [firsts @ .., last] => format!("{} {word} {last}", firsts.join(", ")),
         }
+    }
+
+    /// What somebody wrote, between quotation marks; shortened where it is long.
+    pub fn quoted(self, text: &str) -> String {
+        let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some((end, _)) = words.char_indices().nth(MAX_QUOTED) {
+            words.truncate(end);
+            words.push('…');
+        }
+        format!("{}{words}”", self.pick("“", "”"))
     }
 
     /// `2 weeks and 3 hours`, whatever its sign.
@@ -98,60 +117,69 @@ impl Language {
         }
     }
 
+    /// A value of a fact: with its unit, and the names of what is chosen among.
+    pub fn value_of(self, fact: &Fact, value: &Answer) -> String {
+        match (fact, value) {
+            (Fact::Status(_), Answer::Text(name)) => {
+                let status = Status::ALL.into_iter().find(|status| status.name() == name);
+                status.map_or_else(|| name.clone(), |status| self.status(status).to_owned())
+            }
+            (Fact::Sex(_), Answer::Text(name)) if name == Sex::Female.name() => {
+                self.pick("female", "kvinna").to_owned()
+            }
+            (Fact::Sex(_), Answer::Text(name)) if name == Sex::Male.name() => self.pick("male", "man").to_owned(),
+            (fact, Answer::Number(_)) if is_percentage(fact) => {
+                // In Swedish a space that does not break the line stands before the sign.
+                format!("{}{}", self.value(value), self.pick("%", "\u{a0}%"))
+            }
+            _ => self.value(value),
+        }
+    }
+
+    /// What the enrollment is in a status.
+    pub fn status(self, status: Status) -> &'static str {
+        let (english, swedish) = match status {
+            Status::Planned => ("planned", "planerat"),
+            Status::Active => ("active", "aktivt"),
+            Status::Paused => ("paused", "pausat"),
+            Status::Completed => ("completed", "slutfört"),
+            Status::Withdrawn => ("withdrawn", "avbrutet"),
+        };
+        self.pick(english, swedish)
+    }
+
     /// What a fact is called, in the middle of a sentence.
     pub fn fact(self, fact: &Fact) -> String {
+        let named = |english: &str, swedish: &str, key: &str| format!("{} {key}", self.pick(english, swedish));
         match fact {
-            Fact::Score(of) => {
-                let (form, scale) = (&of.form, &of.scale);
-                match (self, of.pick, of.last) {
-                    (Self::English, Pick::Latest, _) => format!("the score {scale} of {form}"),
-                    (Self::Swedish, Pick::Latest, _) => format!("poängen {scale} i {form}"),
-                    (Self::English, Pick::First, _) => format!("the first score {scale} of {form}"),
-                    (Self::Swedish, Pick::First, _) => format!("den första poängen {scale} i {form}"),
-                    (Self::English, Pick::Previous, _) => format!("the previous score {scale} of {form}"),
-                    (Self::Swedish, Pick::Previous, _) => format!("den föregående poängen {scale} i {form}"),
-                    (Self::English, Pick::ChangeFromFirst, _) => {
-                        format!("the change of {scale} in {form} since the first time")
-                    }
-                    (Self::Swedish, Pick::ChangeFromFirst, _) => {
-                        format!("förändringen av {scale} i {form} sedan första gången")
-                    }
-                    (Self::English, Pick::ChangeFromPrevious, _) => {
-                        format!("the change of {scale} in {form} since the previous time")
-                    }
-                    (Self::Swedish, Pick::ChangeFromPrevious, _) => {
-                        format!("förändringen av {scale} i {form} sedan föregående gång")
-                    }
-                    (Self::English, Pick::Mean, Some(last)) => {
-                        format!("the mean of the last {last} scores {scale} of {form}")
-                    }
-                    (Self::Swedish, Pick::Mean, Some(last)) => {
-                        format!("medelvärdet av de senaste {last} poängen {scale} i {form}")
-                    }
-                    (Self::English, Pick::Mean, None) => format!("the mean of all scores {scale} of {form}"),
-                    (Self::Swedish, Pick::Mean, None) => format!("medelvärdet av alla poäng {scale} i {form}"),
-                }
-            }
+            Fact::Score(of) => self.score(of),
             Fact::Answer(of) => match self {
                 Self::English => format!("the answer to {} in {}", of.item, of.form),
                 Self::Swedish => format!("svaret på {} i {}", of.item, of.form),
             },
             Fact::DaysSince(since) => {
-                let form = since.form.as_deref();
-                let happened = match (since.event, form) {
-                    (Happening::SignIn, _) => self.pick("the last sign-in", "senaste inloggningen").to_owned(),
-                    (Happening::Activity, _) => self.pick("the last activity", "senaste aktiviteten").to_owned(),
-                    (Happening::FormCompleted, Some(form)) => {
-                        format!("{} {form}", self.pick("the last answer to", "senaste svaret på"))
+                let (english, swedish) = match (since.event, &since.form) {
+                    (Happening::SignIn, _) => ("the last sign-in", "senaste inloggningen"),
+                    (Happening::Activity, _) => ("the last activity", "senaste aktiviteten"),
+                    (Happening::Message, _) => ("the last message", "senaste meddelandet"),
+                    (Happening::MessageFromCitizen, _) => {
+                        ("the citizen's last message", "invånarens senaste meddelande")
                     }
-                    (Happening::FormCompleted, None) => self
-                        .pick("the last answer to a form", "senaste svaret på ett formulär")
-                        .to_owned(),
+                    (Happening::MessageFromStaff, _) => {
+                        ("the last message from staff", "personalens senaste meddelande")
+                    }
+                    (Happening::FormCompleted, Some(_)) => ("the last answer to", "senaste svaret på"),
+                    (Happening::FormCompleted, None) => ("the last answer to a form", "senaste svaret på ett formulär"),
                 };
-                format!(
-                    "{} {happened}",
-                    self.pick("the number of days since", "antalet dagar sedan")
-                )
+                let days = named(
+                    "the number of days since",
+                    "antalet dagar sedan",
+                    self.pick(english, swedish),
+                );
+                match &since.form {
+                    Some(form) => format!("{days} {form}"),
+                    None => days,
+                }
             }
             Fact::OverdueDispatches(any) => {
                 self.forms("the number of overdue forms", "antalet försenade formulär", any)
@@ -161,23 +189,68 @@ impl Language {
                 "antalet missade formulär i rad",
                 any,
             ),
-            Fact::ModuleProgress(of) => match self {
-                Self::English => format!("the progress through module {}, in percent,", of.module),
-                Self::Swedish => format!("framsteget i modul {}, i procent,", of.module),
-            },
+            Fact::ModuleProgress(of) => named("the progress through module", "framsteget i modul", &of.module),
+            Fact::SectionProgress(of) => named("the progress through section", "framsteget i avsnitt", &of.section),
             Fact::ProgramProgress(_) => self
-                .pick(
-                    "the progress through the program, in percent,",
-                    "framsteget i programmet, i procent,",
-                )
+                .pick("the progress through the program", "framsteget i programmet")
                 .to_owned(),
+            Fact::MissedActivities(last) => match (self, last.days) {
+                (Self::English, 1) => "the number of planned activities missed yesterday".to_owned(),
+                (Self::Swedish, 1) => "antalet planerade aktiviteter som missades i går".to_owned(),
+                (Self::English, days) => format!("the number of planned activities missed in the last {days} days"),
+                (Self::Swedish, days) => format!("antalet planerade aktiviteter som missats de senaste {days} dagarna"),
+            },
             Fact::ProgramWeek(_) => self.pick("the week of the program", "programveckan").to_owned(),
             Fact::Status(_) => self
                 .pick("the status of the enrollment", "deltagandets status")
                 .to_owned(),
             Fact::Age(_) => self.pick("the citizen's age", "invånarens ålder").to_owned(),
+            Fact::Sex(_) => self.pick("the citizen's sex", "invånarens kön").to_owned(),
             Fact::OpenFlag(of) => self.flag(&of.kind, true),
         }
+    }
+
+    fn score(self, of: &ScoreFact) -> String {
+        let (english, swedish) = match (of.pick, of.last) {
+            (Pick::Latest, _) => ("the score", "poängen"),
+            (Pick::First, _) => ("the first score", "den första poängen"),
+            (Pick::Previous, _) => ("the previous score", "den föregående poängen"),
+            (Pick::Mean, None) => ("the mean of all scores", "medelvärdet av alla poäng"),
+            (Pick::Max, None) => ("the highest score", "den högsta poängen"),
+            (Pick::Min, None) => ("the lowest score", "den lägsta poängen"),
+            (Pick::Mean, Some(_)) => ("the mean of the last {} scores", "medelvärdet av de senaste {} poängen"),
+            (Pick::Max, Some(_)) => (
+                "the highest of the last {} scores",
+                "den högsta av de senaste {} poängen",
+            ),
+            (Pick::Min, Some(_)) => (
+                "the lowest of the last {} scores",
+                "den lägsta av de senaste {} poängen",
+            ),
+            (
+                Pick::ChangeFromFirst
+                | Pick::PercentChangeFromFirst
+                | Pick::ChangeFromPrevious
+                | Pick::PercentChangeFromPrevious,
+                _,
+            ) => ("the change of", "förändringen av"),
+            (Pick::ReliableChange, _) => (
+                "the reliable change (RCI) of",
+                "den tillförlitliga förändringen (RCI) av",
+            ),
+        };
+        let since = match of.pick {
+            Pick::ChangeFromFirst | Pick::PercentChangeFromFirst | Pick::ReliableChange => {
+                self.pick(" since the first time", " sedan första gången")
+            }
+            Pick::ChangeFromPrevious | Pick::PercentChangeFromPrevious => {
+                self.pick(" since the previous time", " sedan förra gången")
+            }
+            _ => "",
+        };
+        let last = of.last.unwrap_or_default().to_string();
+        let what = self.pick(english, swedish).replace("{}", &last);
+        format!("{what} {} {} {}{since}", of.scale, self.pick("of", "i"), of.form)
     }
 
     fn forms(self, english: &str, swedish: &str, any: &AnyForm) -> String {
@@ -208,7 +281,7 @@ impl Language {
             Operator::Lte => self.pick("at most ", "högst "),
             Operator::Exists => return self.existence(fact, *value != Answer::Boolean(false)).to_owned(),
         };
-        format!("{word}{}", self.value(value))
+        format!("{word}{}", self.value_of(fact, value))
     }
 
     /// What a fact is that is there, or is not. In Swedish it follows the gender of the fact's name.
@@ -221,6 +294,9 @@ impl Language {
             | Fact::OverdueDispatches(_)
             | Fact::MissedDispatches(_)
             | Fact::ModuleProgress(_)
+            | Fact::SectionProgress(_)
+            | Fact::MissedActivities(_)
+            | Fact::Sex(_)
             | Fact::ProgramProgress(_) => true,
         };
         match (self, exists, is_neuter) {
@@ -283,6 +359,15 @@ impl Language {
             self.pick("is", "är"),
             self.relation(fact, *operator, value)
         )
+    }
+}
+
+/// Whether a fact is counted in percent.
+fn is_percentage(fact: &Fact) -> bool {
+    match fact {
+        Fact::Score(of) => matches!(of.pick, Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious),
+        Fact::ModuleProgress(_) | Fact::SectionProgress(_) | Fact::ProgramProgress(_) => true,
+        _ => false,
     }
 }
 

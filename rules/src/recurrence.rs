@@ -180,7 +180,7 @@ impl Repeat {
     }
 
     /// The recurrence's days from `from` on, where it starts on `start`.
-    fn days(&self, start: NaiveDate, from: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    pub(crate) fn days(&self, start: NaiveDate, from: NaiveDate) -> impl Iterator<Item = NaiveDate> {
         let last = start
             .checked_add_days(HORIZON)
             .unwrap_or(start)
@@ -225,17 +225,17 @@ impl Repeat {
 
 /// The times of a schedule, ready to be counted from anchors.
 #[derive(Clone, Debug)]
-pub struct Timetable<'a> {
-    slots: &'a [Slot],
+pub struct Timetable {
+    slots: Vec<Slot>,
     repeat: Option<Repeat>,
     until: Option<Period>,
     /// By how many days a slot can lie before (negative) or after the day of the recurrence.
     reach: (i64, i64),
 }
 
-impl<'a> Timetable<'a> {
+impl Timetable {
     /// Reads the schedule's recurrence rule.
-    pub fn new(schedule: &'a Schedule) -> Result<Self, RepeatError> {
+    pub fn new(schedule: &Schedule) -> Result<Self, RepeatError> {
         let repeat = schedule.repeat.as_deref().map(str::parse).transpose()?;
         let reach = |slot: &Slot| {
             let months = i64::from(slot.offset.months);
@@ -251,7 +251,7 @@ impl<'a> Timetable<'a> {
         let reaches = schedule.slots.iter().map(reach);
         let reach = reaches.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default();
         Ok(Self {
-            slots: &schedule.slots,
+            slots: schedule.slots.clone(),
             repeat,
             until: schedule.until,
             reach,
@@ -335,7 +335,7 @@ impl<'a> Timetable<'a> {
         };
         let due = Period::seconds(slot.offset.seconds).add_to(on_the_clock, zone);
         let ended = self.until.is_some_and(|until| {
-            if until.seconds == 0 {
+            if slot.at.is_some() && until.seconds == 0 {
                 utc_to_local(zone, due).date() >= until.add_to_date(anchor_local).date()
             } else {
                 due >= until.add_to(anchor, zone)

@@ -103,13 +103,20 @@ pub fn reach(form: &Form, scale: &Scale) -> Option<(f64, f64)> {
             (low, high)
         }
     };
+    let joined = |ranges: Vec<(f64, f64)>| ranges.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let (low, high) = match scale.method {
+        Method::Sum if scale.missing == MissingPolicy::Prorate => {
+            // Any one answer may stand for all the others.
+            let items = ranges.len() as f64;
+            let (low, high) = joined(ranges)?;
+            with_zero((items * low, items * high))
+        }
         Method::Sum => ranges
             .into_iter()
             .map(with_zero)
             .fold((0.0, 0.0), |sum, range| (sum.0 + range.0, sum.1 + range.1)),
         Method::Mean => {
-            let joined = ranges.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+            let joined = joined(ranges)?;
             if any_hidden { with_zero(joined) } else { joined }
         }
         Method::Count => (0.0, scale.items.len() as f64),

@@ -1,8 +1,16 @@
 //! A rule in one sentence.
 
+mod repeat;
+
+use repeat::repeat;
+
 use crate::{
-    definition::{Action, Anchor, EventTrigger, Limits, QuietHours, RuleDefinition, Schedule, Slot, Trigger},
-    facts::{Audience, Severity, Status},
+    definition::{
+        Action, Anchor, CatchUp, EventTrigger, Limits, QuietHours, Recipients, RuleDefinition, Rung, Schedule, Slot,
+        Trigger,
+    },
+    facts::{Audience, Channel, Severity, Status},
+    period::Period,
     phrase::{Language, capitalised},
 };
 
@@ -28,6 +36,17 @@ pub fn summary(definition: &RuleDefinition, locale: &str) -> String {
     capitalised(&sentence)
 }
 
+/// What the rule does when it fires, action by action, in the language of a locale.
+pub fn actions(definition: &RuleDefinition, locale: &str) -> Vec<String> {
+    let actions = definition.actions.iter();
+    actions.map(|action| action_told(action, locale)).collect()
+}
+
+/// What an action does, in the language of a locale.
+pub fn action_told(action: &Action, locale: &str) -> String {
+    capitalised(&self::action(Language::of(locale), action))
+}
+
 fn trigger(language: Language, rule: &RuleDefinition) -> String {
     let condition = rule.condition.as_ref().map(|condition| language.condition(condition));
     let when = match &rule.trigger {
@@ -40,11 +59,11 @@ fn trigger(language: Language, rule: &RuleDefinition) -> String {
                 condition.unwrap_or_default()
             );
             if let Some(held_for) = whenever.held_for.filter(|held_for| !held_for.is_zero()) {
-                let so = language.pick("and has been so for", "och har varit så i");
+                let so = language.pick("and it has been so for", "och det har varit så i");
                 when.push_str(&format!(", {so} {}", language.period(held_for)));
             }
             if let Some(release) = &whenever.release {
-                let again = language.pick("then not again before", "sedan inte igen förrän");
+                let again = language.pick("then not again until", "sedan inte igen förrän");
                 when.push_str(&format!(" ({again} {})", language.condition(release)));
             }
             return when;
@@ -58,52 +77,67 @@ fn trigger(language: Language, rule: &RuleDefinition) -> String {
 
 fn schedule(language: Language, schedule: &Schedule) -> String {
     let anchor = anchor(language, &schedule.anchor);
-    let mut told = if schedule.slots.len() > TOLD_SLOTS {
-        let times = language.pick("times counted from", "tillfällen räknade från");
-        format!(
-            "{} {} {times} {anchor}",
-            language.pick("at", "vid"),
-            schedule.slots.len()
-        )
-    } else {
-        let slots: Vec<String> = schedule
-            .slots
-            .iter()
-            .map(|slot| self::slot(language, slot, &anchor))
-            .collect();
-        language.listed(&slots)
+    let slots = &schedule.slots;
+    let repeat = schedule.repeat.as_ref().map(|rule| repeat(language, rule));
+    let each_round = slots.iter().all(|slot| slot.offset.is_zero() && slot.at.is_some());
+    let mut told = match repeat {
+        _ if slots.len() > TOLD_SLOTS => {
+            let at = language.pick("at", "vid");
+            let times = language.pick("times counted from", "tillfällen räknade från");
+            let round = repeat.map(|repeat| format!(", {repeat}")).unwrap_or_default();
+            format!("{at} {} {times} {anchor}{round}", slots.len())
+        }
+        Some(repeat) if each_round => {
+            let from = language.pick("from", "från");
+            format!("{}, {from} {anchor} {repeat}", times(language, slots))
+        }
+        _ => {
+            let same_offset =
+                |one: &Slot, other: &Slot| one.offset == other.offset && one.at.is_some() == other.at.is_some();
+            let offsets = slots.chunk_by(same_offset);
+            let offsets: Vec<String> = offsets
+                .map(|slots| self::slots(language, slots, &schedule.anchor))
+                .collect();
+            let round = repeat.map(|repeat| format!(", {repeat}")).unwrap_or_default();
+            format!("{}{round}", language.listed(&offsets))
+        }
     };
-    if let Some(repeat) = &schedule.repeat {
-        told.push_str(", ");
-        told.push_str(&self::repeat(language, repeat));
-    }
     if let Some(until) = schedule.until {
         told.push_str(&format!(", {} {}", language.pick("for", "i"), language.period(until)));
     }
     told
 }
 
-fn slot(language: Language, slot: &Slot, anchor: &str) -> String {
-    let offset = slot.offset;
-    let way = if offset.is_negative() {
-        language.pick("before", "före")
-    } else {
-        language.pick("after", "efter")
+/// `at 08:00 and 20:00`.
+fn times(language: Language, slots: &[Slot]) -> String {
+    let times: Vec<String> = slots.iter().filter_map(|slot| Some(slot.at?.to_string())).collect();
+    format!("{} {}", language.pick("at", "klockan"), language.listed(&times))
+}
+
+/// Slots of the same offset: `at 08:00 and 20:00, 3 days after the start`.
+fn slots(language: Language, slots: &[Slot], counted_from: &Anchor) -> String {
+    let anchor = anchor(language, counted_from);
+    let offset = slots.first().map(|slot| slot.offset).unwrap_or_default();
+    let day = match counted_from {
+        _ if !offset.is_zero() => {
+            let way = if offset.is_negative() {
+                language.pick("before", "före")
+            } else {
+                language.pick("after", "efter")
+            };
+            format!("{} {way} {anchor}", language.period(offset))
+        }
+        Anchor::Date(_) => format!("{} {anchor}", language.pick("on", "den")),
+        _ => format!("{} {anchor}", language.pick("on the day of", "samma dag som")),
     };
-    match (slot.at, offset.is_zero()) {
-        (Some(at), true) => {
-            let on_the_day = language.pick("on the day of", "samma dag som");
-            format!("{} {at} {on_the_day} {anchor}", language.pick("at", "klockan"))
+    let has_time = slots.iter().any(|slot| slot.at.is_some());
+    match (has_time, offset.is_zero()) {
+        (true, true) => format!("{} {day}", times(language, slots)),
+        (true, false) => format!("{}, {day}", times(language, slots)),
+        (false, true) if !matches!(counted_from, Anchor::Date(_)) => {
+            format!("{} {anchor}", language.pick("at", "vid"))
         }
-        (Some(at), false) => {
-            format!(
-                "{} {at}, {} {way} {anchor}",
-                language.pick("at", "klockan"),
-                language.period(offset)
-            )
-        }
-        (None, true) => format!("{} {anchor}", language.pick("at", "vid")),
-        (None, false) => format!("{} {way} {anchor}", language.period(offset)),
+        (false, _) => day,
     }
 }
 
@@ -127,126 +161,11 @@ fn anchor(language: Language, anchor: &Anchor) -> String {
         Anchor::FormCompleted(of) => format!("{} {}", language.pick("the answer to", "svaret på"), of.form),
         Anchor::FlagRaised(of) => format!(
             "{} {}",
-            language.pick("a flag of the kind", "en flagga av typen"),
+            language.pick("the raising of a flag of the kind", "höjandet av en flagga av typen"),
             of.kind
         ),
         Anchor::Date(of) => of.date.to_string(),
     }
-}
-
-/// A recurrence rule in words, as far as there are plain ones.
-fn repeat(language: Language, rule: &str) -> String {
-    let rule = rule.trim().to_ascii_uppercase();
-    let parts = || {
-        rule.trim_start_matches("RRULE:")
-            .split(';')
-            .filter_map(|part| part.split_once('='))
-    };
-    let part = |wanted: &str| parts().find(|(name, _)| *name == wanted).map(|(_, value)| value);
-    let interval = part("INTERVAL").unwrap_or("1");
-    let (one, one_sv, many, many_sv) = match part("FREQ") {
-        Some("DAILY") => ("every day", "varje dag", "days", "dag"),
-        Some("WEEKLY") => ("every week", "varje vecka", "weeks", "vecka"),
-        Some("MONTHLY") => ("every month", "varje månad", "months", "månad"),
-        Some("YEARLY") => ("every year", "varje år", "years", "år"),
-        _ => return rule.clone(),
-    };
-    let mut told = match (language, interval) {
-        (_, "1") => language.pick(one, one_sv).to_owned(),
-        (Language::English, interval) => format!("every {interval} {many}"),
-        (Language::Swedish, interval) => every_nth(interval, many_sv),
-    };
-    for (name, value) in parts() {
-        match name {
-            "FREQ" | "INTERVAL" | "WKST" => {}
-            "BYDAY" => {
-                let within = if part("FREQ") == Some("YEARLY") && part("BYMONTH").is_none() {
-                    language.pick("of the year", "på året")
-                } else {
-                    language.pick("of the month", "i månaden")
-                };
-                told.push_str(&format!(
-                    " {} {}",
-                    language.pick("on", "på"),
-                    weekdays(language, value, within)
-                ));
-            }
-            "COUNT" => told.push_str(&format!(", {value} {}", language.pick("times", "gånger"))),
-            "UNTIL" => {
-                let date = value
-                    .get(..8)
-                    .and_then(|date| Some((date.get(..4)?, date.get(4..6)?, date.get(6..8)?)));
-                let date = date.map_or_else(
-                    || value.to_owned(),
-                    |(year, month, day)| format!("{year}-{month}-{day}"),
-                );
-                told.push_str(&format!(" {} {date}", language.pick("until", "till och med")));
-            }
-            _ => told.push_str(&format!(" ({name}={value})")),
-        }
-    }
-    told
-}
-
-/// Swedish for every so many: `varannan vecka`, `vart 3:e år`, `var 21:a dag`.
-fn every_nth(interval: &str, unit: &str) -> String {
-    let is_neuter = unit == "år";
-    match interval {
-        "2" => format!("{} {unit}", if is_neuter { "vartannat" } else { "varannan" }),
-        _ => {
-            let every = if is_neuter { "vart" } else { "var" };
-            let ends_in_a = interval.ends_with(['1', '2']) && !interval.ends_with("11") && !interval.ends_with("12");
-            format!("{every} {interval}:{} {unit}", if ends_in_a { "a" } else { "e" })
-        }
-    }
-}
-
-/// Weekdays, some of which may be counted within the month or year: `1MO,-1FR`.
-fn weekdays(language: Language, days: &str, within: &str) -> String {
-    let mut any_counted = false;
-    let told: Vec<String> = days
-        .split(',')
-        .map(|day| {
-            let (count, name) = day.split_at(day.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(0));
-            any_counted |= !count.is_empty();
-            nth_weekday(language, count, name).unwrap_or_else(|| day.to_owned())
-        })
-        .collect();
-    let told = language.listed(&told);
-    if any_counted { format!("{told} {within}") } else { told }
-}
-
-fn nth_weekday(language: Language, count: &str, day: &str) -> Option<String> {
-    let weekday = weekday(language, day)?;
-    let (english, swedish) = match count.trim_start_matches('+') {
-        "" => return Some(weekday.to_owned()),
-        "1" => ("first", "första"),
-        "2" => ("second", "andra"),
-        "3" => ("third", "tredje"),
-        "4" => ("fourth", "fjärde"),
-        "5" => ("fifth", "femte"),
-        "-1" => ("last", "sista"),
-        "-2" => ("last but one", "näst sista"),
-        _ => return None,
-    };
-    Some(match language {
-        Language::English => format!("the {english} {weekday}"),
-        Language::Swedish => format!("{swedish} {weekday}en"),
-    })
-}
-
-fn weekday(language: Language, day: &str) -> Option<&'static str> {
-    let (english, swedish) = match day {
-        "MO" => ("Monday", "måndag"),
-        "TU" => ("Tuesday", "tisdag"),
-        "WE" => ("Wednesday", "onsdag"),
-        "TH" => ("Thursday", "torsdag"),
-        "FR" => ("Friday", "fredag"),
-        "SA" => ("Saturday", "lördag"),
-        "SU" => ("Sunday", "söndag"),
-        _ => return None,
-    };
-    Some(language.pick(english, swedish))
 }
 
 fn event(language: Language, event: &EventTrigger) -> String {
@@ -277,6 +196,27 @@ fn event(language: Language, event: &EventTrigger) -> String {
         EventTrigger::EnrollmentStarted(_) => fixed("the enrollment starts", "deltagandet startar"),
         EventTrigger::EnrollmentPaused(_) => fixed("the enrollment is paused", "deltagandet pausas"),
         EventTrigger::EnrollmentEnded(_) => fixed("the enrollment ends", "deltagandet avslutas"),
+        EventTrigger::FlagUnhandled(of) => match language {
+            Language::English => format!(
+                "nobody has handled a flag of the kind {} within {}",
+                of.kind,
+                language.period(of.after)
+            ),
+            Language::Swedish => format!(
+                "ingen har hanterat en flagga av typen {} inom {}",
+                of.kind,
+                language.period(of.after)
+            ),
+        },
+        EventTrigger::MessageReceived(any) => match any.from {
+            Some(Audience::Citizen) => fixed("the citizen sends a message", "invånaren skickar ett meddelande"),
+            Some(Audience::Staff) => fixed("the staff send a message", "personalen skickar ett meddelande"),
+            None => fixed("a message is sent", "ett meddelande skickas"),
+        },
+        EventTrigger::ActivityRegistered(_) => fixed(
+            "the citizen registers an activity",
+            "invånaren registrerar en aktivitet",
+        ),
         EventTrigger::FlagRaised(of) => {
             format!(
                 "{} {}",
@@ -290,10 +230,10 @@ fn event(language: Language, event: &EventTrigger) -> String {
 fn action(language: Language, action: &Action) -> String {
     match action {
         Action::DispatchForm(dispatch) => {
-            let mut told = format!("{} {}", language.pick("send", "skicka"), dispatch.form);
+            let mut details = Vec::new();
             if let Some(expires) = dispatch.expires_after {
-                told.push_str(&format!(
-                    ", {} {}",
+                details.push(format!(
+                    "{} {}",
                     language.pick("open for", "öppet i"),
                     language.period(expires)
                 ));
@@ -305,9 +245,10 @@ fn action(language: Language, action: &Action) -> String {
                     .map(|after| language.period(*after))
                     .collect();
                 let reminding = language.pick("reminding after", "med påminnelse efter");
-                told.push_str(&format!(", {reminding} {}", language.listed(&after)));
+                details.push(format!("{reminding} {}", language.listed(&after)));
             }
-            told
+            let told = format!("{} {}", language.pick("send", "skicka"), dispatch.form);
+            with_details(told, &details)
         }
         Action::RaiseFlag(flag) => {
             let severity = match flag.severity {
@@ -315,31 +256,99 @@ fn action(language: Language, action: &Action) -> String {
                 Severity::Warning => language.pick("a warning flag", "en varningsflagga"),
                 Severity::Urgent => language.pick("an urgent flag", "en brådskande flagga"),
             };
+            let of_kind = format!("{} {}", language.pick("of the kind", "av typen"), flag.kind);
             let to = match flag.audience {
                 Audience::Staff => language.pick("to staff", "till personalen"),
                 Audience::Citizen => language.pick("to the citizen", "till invånaren"),
             };
-            let mut told = format!("{} {severity} {to}, “{}”", language.pick("raise", "höj"), flag.title);
+            let mut details = vec![language.quoted(&flag.title)];
             if flag.auto_resolve {
                 let resolves = language.pick(
                     "which resolves itself when this ends",
                     "som åtgärdas av sig själv när detta upphör",
                 );
-                told.push_str(&format!(", {resolves}"));
+                details.push(resolves.to_owned());
             }
-            told
+            let told = format!("{} {severity} {of_kind} {to}", language.pick("raise", "höj"));
+            with_details(told, &details)
         }
         Action::Remind(remind) => {
             let whom = match remind.audience {
                 Audience::Staff => language.pick("the therapists", "behandlarna"),
                 Audience::Citizen => language.pick("the citizen", "invånaren"),
             };
-            format!("{} {whom} ({})", language.pick("remind", "påminn"), remind.template)
+            let told = format!(
+                "{} {whom}{}",
+                language.pick("remind", "påminn"),
+                by(language, &remind.channels)
+            );
+            with_details(told, std::slice::from_ref(&remind.template))
         }
         Action::OpenModule(of) => format!("{} {}", language.pick("open module", "öppna modul"), of.module),
         Action::HideModule(of) => format!("{} {}", language.pick("hide module", "dölj modul"), of.module),
         Action::OpenSection(of) => format!("{} {}", language.pick("open section", "öppna avsnitt"), of.section),
+        Action::SendMessage(message) => {
+            let told = language.pick("send the citizen a message", "skicka ett meddelande till invånaren");
+            with_details(told.to_owned(), &[language.quoted(&message.body)])
+        }
+        Action::Escalate(escalate) => {
+            let rungs: Vec<String> = escalate.rungs.iter().map(|rung| self::rung(language, rung)).collect();
+            let mut details = vec![language.listed(&rungs)];
+            if escalate.office_hours {
+                let hours = language.pick("in the unit's opening hours", "under enhetens öppettider");
+                details.push(hours.to_owned());
+            }
+            let told = match language {
+                Language::English => format!("escalate the flag of the kind {} until it is handled", escalate.kind),
+                Language::Swedish => format!("eskalera flaggan av typen {} tills den är hanterad", escalate.kind),
+            };
+            with_details(told, &details)
+        }
         Action::HideSection(of) => format!("{} {}", language.pick("hide section", "dölj avsnitt"), of.section),
+    }
+}
+
+fn rung(language: Language, rung: &Rung) -> String {
+    let to = match rung.to {
+        Recipients::Therapists => language.pick("to the therapists", "till behandlarna"),
+        Recipients::UnitStaff => language.pick("to the staff of the unit", "till enhetens personal"),
+        Recipients::UnitAdministrators => {
+            language.pick("to the administrators of the unit", "till enhetens administratörer")
+        }
+    };
+    let when = if rung.after.is_zero() {
+        language.pick("at once", "genast").to_owned()
+    } else {
+        format!("{} {}", language.pick("after", "efter"), language.period(rung.after))
+    };
+    format!("{to} {when}{}", by(language, &rung.channels))
+}
+
+/// How something is sent, where that is named: ` by e-mail and SMS`.
+fn by(language: Language, channels: &[Channel]) -> String {
+    let channels: Vec<String> = channels
+        .iter()
+        .map(|channel| {
+            let (english, swedish) = match channel {
+                Channel::Email => ("e-mail", "e-post"),
+                Channel::Sms => ("SMS", "sms"),
+                Channel::WebPush => ("web push", "webbnotis"),
+                Channel::Inbox => ("inbox", "inkorg"),
+            };
+            language.pick(english, swedish).to_owned()
+        })
+        .collect();
+    if channels.is_empty() {
+        return String::new();
+    }
+    format!(" {} {}", language.pick("by", "via"), language.listed(&channels))
+}
+
+fn with_details(told: String, details: &[String]) -> String {
+    if details.is_empty() {
+        told
+    } else {
+        format!("{told} ({})", details.join(", "))
     }
 }
 
@@ -349,8 +358,8 @@ fn limits(language: Language, rule: &RuleDefinition) -> Vec<String> {
         max_firings,
         stop_when,
         quiet_hours,
-        catch_up: _,
-        grace: _,
+        catch_up,
+        grace,
     } = &rule.limits;
     let mut told = Vec::new();
     if let Some(cooldown) = cooldown {
@@ -380,10 +389,44 @@ fn limits(language: Language, rule: &RuleDefinition) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if rule.statuses != [Status::Active] {
-        let names: Vec<String> = rule.statuses.iter().map(|status| status.name().to_owned()).collect();
-        let only = language.pick("only while the status is", "bara medan status är");
-        told.push(format!("{only} {}", names.join(language.pick(" or ", " eller "))));
+    if matches!(rule.trigger, Trigger::Schedule(_)) {
+        told.extend(catching_up(language, *catch_up, *grace));
+    }
+    if rule.statuses != [Status::Active] && !is_of_status(&rule.trigger) {
+        let names: Vec<String> = rule
+            .statuses
+            .iter()
+            .map(|status| language.status(*status).to_owned())
+            .collect();
+        let only = language.pick("only while the enrollment is", "bara medan deltagandet är");
+        told.push(format!("{only} {}", language.either(&names)));
     }
     told
+}
+
+/// Whether the trigger is a change of status, which the rule's statuses do not concern.
+fn is_of_status(trigger: &Trigger) -> bool {
+    matches!(
+        trigger,
+        Trigger::Event(
+            EventTrigger::EnrollmentStarted(_) | EventTrigger::EnrollmentPaused(_) | EventTrigger::EnrollmentEnded(_)
+        )
+    )
+}
+
+/// What happens to missed times, where it is not the default: that the latest is made up for.
+fn catching_up(language: Language, catch_up: CatchUp, grace: Option<Period>) -> Option<String> {
+    let missed = match (catch_up, grace) {
+        (CatchUp::Once, None) => return None,
+        (_, Some(grace)) if grace.is_zero() => return catching_up(language, CatchUp::Skip, None),
+        (CatchUp::Skip, None) => language.pick("missed times are skipped", "missade tillfällen hoppas över"),
+        (CatchUp::Once, Some(_)) => language.pick(
+            "of missed times the latest is made up for",
+            "av missade tillfällen tas det senaste igen",
+        ),
+        (CatchUp::Skip, Some(_)) => language.pick("missed times are made up for", "missade tillfällen tas igen"),
+        (CatchUp::All, _) => language.pick("all missed times are made up for", "alla missade tillfällen tas igen"),
+    };
+    let within = grace.map(|grace| format!(" {} {}", language.pick("within", "inom"), language.period(grace)));
+    Some(format!("{missed}{}", within.unwrap_or_default()))
 }

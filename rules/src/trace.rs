@@ -21,6 +21,17 @@ pub enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// What the contrary comes to.
+    pub const fn contrary(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
 /// A condition's tree, flattened in reading order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -146,7 +157,7 @@ fn compared(
     let Some(actual) = actual else {
         return format!("{name} {is} {}", language.existence(fact, false));
     };
-    let actual = language.value(actual);
+    let actual = language.value_of(fact, actual);
     let relation = language.relation(fact, operator, wanted);
     match (operator, verdict) {
         (Operator::Exists, _) | (Operator::Eq, Verdict::True) => format!("{name} {is} {actual}"),
@@ -154,7 +165,7 @@ fn compared(
         (_, Verdict::False) => format!("{name} {is} {actual}, {} {relation}", language.pick("not", "inte")),
         (_, Verdict::Unknown) => {
             let cannot = language.pick("which cannot be compared with", "som inte kan jämföras med");
-            format!("{name} {is} {actual}, {cannot} {}", language.value(wanted))
+            format!("{name} {is} {actual}, {cannot} {}", language.value_of(fact, wanted))
         }
     }
 }

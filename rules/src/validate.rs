@@ -1,6 +1,7 @@
 //! Whether a form or a rule makes sense, with the path to whatever does not.
 
 mod condition;
+mod contradiction;
 mod of_form;
 mod of_rule;
 
@@ -11,8 +12,11 @@ use crate::{definition::RuleDefinition, form::Form, phrase::capitalised, text::T
 /// How deep the JSON of a rule may be nested.
 const MAX_NESTING: usize = 64;
 
-/// How many characters a key or a kind may have.
+/// How many characters a key may have.
 const MAX_KEY: usize = 200;
+
+/// How many characters the kind of a flag may have.
+pub const MAX_KIND: usize = 64;
 
 /// How many characters a title may have.
 const MAX_TITLE: usize = 200;
@@ -57,6 +61,8 @@ pub struct ProgramShape<'a> {
     pub sections: Vec<&'a str>,
     /// The keys of its steps.
     pub steps: Vec<&'a str>,
+    /// The keys of the message templates that there are.
+    pub templates: Vec<&'a str>,
 }
 
 /// Reads a rule from JSON. A field that is `null` is taken for absent.
@@ -78,7 +84,7 @@ pub fn parse(mut json: Value) -> Result<RuleDefinition, Vec<Problem>> {
         ));
     }
     drop_nulls(&mut json);
-    serde_path_to_error::deserialize(json).map_err(|error| {
+    let definition: RuleDefinition = serde_path_to_error::deserialize(&json).map_err(|error| {
         let segments = error.path().iter().filter_map(|segment| match segment {
             serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
             serde_path_to_error::Segment::Map { key } => Some(key.clone()),
@@ -86,7 +92,13 @@ pub fn parse(mut json: Value) -> Result<RuleDefinition, Vec<Problem>> {
             serde_path_to_error::Segment::Unknown => None,
         });
         problem(segments.collect(), capitalised(&error.inner().to_string()))
-    })
+    })?;
+    // The derived readers take lists for objects, field after field.
+    let written = serde_json::to_value(&definition).unwrap_or_default();
+    match unnamed(&json, &written) {
+        Some(path) => Err(problem(path, "Give the fields by their names".to_owned())),
+        None => Ok(definition),
+    }
 }
 
 /// Checks a rule against the program that it belongs to; empty where all is well.
@@ -118,6 +130,27 @@ fn is_nested_beyond(json: &Value, depth: usize) -> bool {
     }
 }
 
+/// The first place at which a list stands for an object.
+fn unnamed(json: &Value, written: &Value) -> Option<Vec<String>> {
+    let below = |name: String, json: &Value, written: Option<&Value>| {
+        let mut path = unnamed(json, written?)?;
+        path.insert(0, name);
+        Some(path)
+    };
+    match (json, written) {
+        (Value::Array(_), Value::Object(_)) => Some(Vec::new()),
+        (Value::Array(entries), Value::Array(written)) => {
+            let mut entries = entries.iter().enumerate();
+            entries.find_map(|(index, entry)| below(index.to_string(), entry, written.get(index)))
+        }
+        (Value::Object(fields), Value::Object(written)) => {
+            let mut fields = fields.iter();
+            fields.find_map(|(name, field)| below(name.clone(), field, written.get(name)))
+        }
+        _ => None,
+    }
+}
+
 fn drop_nulls(json: &mut Value) {
     match json {
         Value::Array(values) => values.iter_mut().for_each(drop_nulls),
@@ -144,6 +177,14 @@ impl Report {
         self.path.pop();
     }
 
+    /// Looks at what is deeper.
+    fn at_all(&mut self, fields: &[String], look: impl FnOnce(&mut Self)) {
+        let depth = self.path.len();
+        self.path.extend_from_slice(fields);
+        look(self);
+        self.path.truncate(depth);
+    }
+
     /// Looks at each entry of a list.
     fn each<T>(&mut self, field: &str, list: &[T], mut look: impl FnMut(&mut Self, &T)) {
         self.at(field, |report| {
@@ -168,6 +209,15 @@ impl Report {
     /// A key must be written, and not too long.
     fn key(&mut self, field: &str, key: &str) {
         self.short(field, key, MAX_KEY);
+    }
+
+    /// The kind of a flag is stored as it is written: flags of one kind are found by it.
+    fn kind(&mut self, kind: &str) {
+        if kind.trim().is_empty() || kind.trim() == kind {
+            self.short("kind", kind, MAX_KIND);
+        } else {
+            self.add_at("kind", "SPACES", "Leave out the spaces before and after this");
+        }
     }
 
     fn title(&mut self, field: &str, title: &str) {

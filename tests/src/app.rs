@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     care,
-    client::{Client, document, text},
+    client::{Client, document, done, text},
     database::Kind,
     issuer,
     socket::Socket,
@@ -110,6 +110,29 @@ impl TestApp {
             .clone();
         assert_eq!(nodes.len(), 1, "{nodes:?}");
         nodes[0].clone()
+    }
+
+    /// The nth citizen answers the form of this key that has waited the longest in their only enrollment.
+    ///
+    /// # Panics
+    /// When none waits, or the answers are refused.
+    pub async fn answer(&self, n: u32, form: &str, answers: Value) {
+        let citizen = self.citizen(n);
+        let waiting = "{ viewer { ... on CitizenViewer { citizen { enrollments(first: 1) { nodes {
+            dispatches(first: 50, status: [AVAILABLE]) { nodes { id availableAt form { key } } } } } } } } }";
+        let data = self.client.query(&citizen, waiting, json!({})).await.data();
+        let nodes = &data["viewer"]["citizen"]["enrollments"]["nodes"][0]["dispatches"]["nodes"];
+        let of_form = nodes
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|node| node["form"]["key"] == form);
+        let longest = of_form.min_by_key(|node| text(&node["availableAt"])).expect("it waits");
+        let submit = "mutation($input: SubmitResponseInput!) {
+            submitResponse(input: $input) { errors { code message path } } }";
+        let input = json!({ "dispatchId": longest["id"], "answers": answers });
+        let answer = self.client.query(&citizen, submit, json!({ "input": input })).await;
+        done(&answer.data());
     }
 
     /// The unit's id as the therapist sees it.

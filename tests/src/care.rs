@@ -8,7 +8,7 @@ use entity::{
         care::{NewAssignment, NewStaff, NewUnit},
         citizen::NewCitizen,
         dispatch::Send,
-        enrollment::StartEnrollment,
+        enrollment::{StartEnrollment, StatusChange},
         rule::SaveRule,
     },
     assignment::Role,
@@ -16,7 +16,7 @@ use entity::{
     store::Store,
     viewer::Viewer,
 };
-use rules::{form::Form, period::Period};
+use rules::{facts::Status, form::Form, period::Period};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -142,6 +142,18 @@ pub async fn import(store: &Store, program: Value, forms: &[Form]) {
 /// # Panics
 /// When it is refused.
 pub async fn save_rule(store: &Store, key: &str, definition: Value) {
+    save(store, key, definition, true).await;
+}
+
+/// Saves a rule of the program, switched off.
+///
+/// # Panics
+/// When it is refused.
+pub async fn switch_off(store: &Store, key: &str, definition: Value) {
+    save(store, key, definition, false).await;
+}
+
+async fn save(store: &Store, key: &str, definition: Value, enabled: bool) {
     let mut act = store.act(&Viewer::system()).await.unwrap();
     let rule = SaveRule {
         program_slug: PROGRAM.to_owned(),
@@ -149,7 +161,7 @@ pub async fn save_rule(store: &Store, key: &str, definition: Value) {
         enrollment_id: None,
         key: key.to_owned(),
         name: format!("Rule {key}"),
-        enabled: true,
+        enabled,
         dry_run: false,
         definition,
     };
@@ -248,6 +260,24 @@ pub async fn dispatch(store: &Store, enrollment_id: Uuid, form: &str) -> Uuid {
         .unwrap();
     act.commit().await.unwrap();
     sent
+}
+
+/// Brings an enrollment into a state, a pause until `resumes_at` where that is given.
+///
+/// # Panics
+/// When it is refused.
+pub async fn change_status(store: &Store, enrollment_id: Uuid, status: Status, resumes_at: Option<DateTime<Utc>>) {
+    let mut act = store.act(&Viewer::system()).await.unwrap();
+    let change = StatusChange {
+        enrollment_id,
+        status,
+        resumes_at,
+        reason: None,
+    };
+    let cause = act.cause();
+    let outcomes = action::enrollment::change_status(&mut act, &[change], cause).await;
+    outcomes.unwrap().remove(0).unwrap();
+    act.commit().await.unwrap();
 }
 
 /// A form of choices from 0 to 3 (`no`, `some`, `most`, `all`) with the cut-offs of the PHQ-9 or the GAD-7.

@@ -191,3 +191,13 @@ impl World {
         (store, worker)
     }
 }
+
+/// Works until nothing is due; what the worker's own loop would try again is tried again.
+///
+/// # Panics
+/// When a job fails for good.
+pub async fn persist(worker: &Worker) {
+    while let Err(error) = worker.run_until_idle().await {
+        assert!(error.is_transient(), "{error}");
+    }
+}

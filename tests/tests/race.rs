@@ -12,9 +12,8 @@ use tests::{
     care,
     database::{self, Kind},
     process::{self, Process},
-    world::{self, World},
+    world::{self, World, persist},
 };
-use worker::Worker;
 
 /// How many enrollments are due at once.
 const CROWD: i64 = 5_000;
@@ -112,13 +111,6 @@ async fn assert_exactly_once(world: &World) {
         store.now().to_rfc3339()
     );
     assert_eq!(count(store, &left).await, 0, "nothing is left or set aside");
-}
-
-/// Works until nothing is due; what the worker's own loop would try again is tried again.
-async fn persist(worker: &Worker) {
-    while let Err(error) = worker.run_until_idle().await {
-        assert!(error.is_transient(), "{error}");
-    }
 }
 
 /// Lets this many workers loose; the last of them dies in the middle where `deadly`.

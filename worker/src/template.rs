@@ -58,6 +58,16 @@ const TEMPLATES: &[(&str, &str, &str)] = &[
         "sv",
         include_str!("../templates/staff-attention.sv.txt"),
     ),
+    (
+        "staff-escalation",
+        "en",
+        include_str!("../templates/staff-escalation.en.txt"),
+    ),
+    (
+        "staff-escalation",
+        "sv",
+        include_str!("../templates/staff-escalation.sv.txt"),
+    ),
 ];
 
 /// Whether there is a template of this key.
@@ -103,6 +113,11 @@ mod tests {
     use super::*;
 
     const SIGN_IN: &str = "https://handrail.example";
+
+    #[test]
+    fn what_rules_may_name_is_what_there_is() {
+        assert_eq!(keys(), entity::template::TEMPLATES);
+    }
 
     #[test]
     fn every_message_as_it_leaves() {

@@ -31,6 +31,8 @@ use super::{
 ///     missing: PRORATE        # or REFUSE (the default), IGNORE
 ///     minimumAnswered: 2
 ///     decimals: 0
+///     standardDeviation: 1.4  # of the norm group, and how reliable the scores are: for the reliable change
+///     reliability: 0.84
 ///     bands:                  # both ends belong to the interval
 ///       - { key: good, label: { sv: God, en: Good }, from: 0, to: 2 }
 ///       - { key: poor, label: { sv: Dålig, en: Poor }, from: 3, to: 6 }

@@ -19,7 +19,9 @@ use super::{
     error::Result,
     id::{self, Kind},
     loader::CitizenKey,
+    office_hours::OfficeHours,
     request,
+    rule::Outlook,
 };
 
 /// What somebody may do at a unit.
@@ -70,9 +72,28 @@ impl Unit {
         Some(hours.get(locale).to_owned()).filter(|hours| !hours.is_empty())
     }
 
+    /// When it is open every week, as times in its zone; always, where empty.
+    async fn office_hours(&self) -> Vec<OfficeHours> {
+        let hours = entity::office_hours::OfficeHours::of(&self.0).hours;
+        hours.into_iter().map(Into::into).collect()
+    }
+
+    /// The local dates on which it is closed all the same.
+    async fn closed_days(&self) -> Vec<NaiveDate> {
+        let days = entity::office_hours::OfficeHours::of(&self.0).closed_days;
+        days.into_iter().collect()
+    }
+
     /// The IANA time zone.
     async fn time_zone(&self) -> &str {
         &self.0.zone
+    }
+
+    /// What will go out within so many days, at most 92, if nobody does anything. For those who treat here and the unit's
+    /// administrators, who see the numbers alone.
+    #[graphql(complexity = "10_000 + child_complexity")]
+    async fn outlook(&self, ctx: &Context<'_>, days: u32) -> Option<Result<Outlook>> {
+        Some(Outlook::of(ctx, self.0.id, days).await)
     }
 
     /// Enrollments at this unit, for those of its staff who may see them.

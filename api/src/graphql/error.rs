@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ErrorExtensions, ServerError, SimpleObject, Value, parser::types::OperationType};
+use async_graphql::{
+    ErrorExtensions, Name, ServerError, SimpleObject, Value, indexmap::IndexMap, parser::types::OperationType,
+};
 use entity::error::Error;
 
 use crate::limits::VALIDATION_FAILED;
@@ -70,9 +72,19 @@ impl From<Failure> for async_graphql::Error {
             && let Some(first) = errors.first()
         {
             let (code, path) = (first.code.to_string(), first.path.clone());
+            let all = errors.iter().map(|error| {
+                let path = error.path.iter().map(|part| Value::from(part.as_str())).collect();
+                Value::Object(IndexMap::from([
+                    (Name::new("code"), Value::from(error.code.as_ref())),
+                    (Name::new("message"), Value::from(error.message.as_str())),
+                    (Name::new("path"), Value::List(path)),
+                ]))
+            });
+            let all = Value::List(all.collect());
             return Self::new(first.message.clone()).extend_with(|_, extensions| {
                 extensions.set("code", code);
                 extensions.set("argument", path);
+                extensions.set("errors", all);
             });
         }
         // What failed, and not the text of the failure, which may hold data.

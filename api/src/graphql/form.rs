@@ -299,6 +299,16 @@ impl Scale<'_> {
         score::reach(self.form, self.scale).map(|(_, max)| max)
     }
 
+    /// The standard deviation of the scores in the norm group, where it is known.
+    async fn standard_deviation(&self) -> Option<f64> {
+        self.scale.standard_deviation
+    }
+
+    /// How reliable the scores are, from 0 to below 1, where it is known.
+    async fn reliability(&self) -> Option<f64> {
+        self.scale.reliability
+    }
+
     /// The cut-off intervals, ascending.
     async fn bands(&self) -> Vec<Band<'_>> {
         self.scale

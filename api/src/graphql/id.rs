@@ -2,6 +2,7 @@
 
 use async_graphql::ID;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::NaiveDate;
 use entity::{
     error::{Result, UserError},
     stored,
@@ -36,7 +37,9 @@ pub enum Kind {
     Delivery,
     Rule,
     Message,
-    Activity,
+    PlannedActivity,
+    ActivityOccurrence,
+    ActivityEntry,
 }
 
 /// An id taken apart.
@@ -46,6 +49,8 @@ pub struct GlobalId {
     pub kind: Kind,
     /// The enrollment that it stands below, if it does.
     pub enrollment: Option<Uuid>,
+    /// The day that it is, if it is one day of something.
+    pub day: Option<NaiveDate>,
     /// Which one.
     pub id: Uuid,
 }
@@ -60,26 +65,37 @@ pub fn id_below(kind: Kind, enrollment: Uuid, id: Uuid) -> ID {
     ID(URL_SAFE_NO_PAD.encode(format!("{}:{enrollment}:{id}", stored::word(&kind))))
 }
 
+/// The id of one day of something.
+pub fn id_of_day(kind: Kind, id: Uuid, day: NaiveDate) -> ID {
+    ID(URL_SAFE_NO_PAD.encode(format!("{}:{id}:{day}", stored::word(&kind))))
+}
+
 /// Takes an id apart; none where it is not one of ours.
 pub fn read(id: &ID) -> Option<GlobalId> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id.as_str()).ok()?).ok()?;
     let mut parts = text.split(':');
     let kind = stored::parse(parts.next()?)?;
     let first = Uuid::try_parse(parts.next()?).ok()?;
-    let second = parts.next().map(Uuid::try_parse).transpose().ok()?;
+    let second = parts.next();
     if parts.next().is_some() {
         return None;
     }
+    let alone = GlobalId {
+        kind,
+        enrollment: None,
+        day: None,
+        id: first,
+    };
     Some(match second {
-        Some(id) => GlobalId {
-            kind,
-            enrollment: Some(first),
-            id,
+        None => alone,
+        Some(day) if kind == Kind::ActivityOccurrence => GlobalId {
+            day: Some(day.parse().ok()?),
+            ..alone
         },
-        None => GlobalId {
-            kind,
-            enrollment: None,
-            id: first,
+        Some(id) => GlobalId {
+            enrollment: Some(first),
+            id: Uuid::try_parse(id).ok()?,
+            ..alone
         },
     })
 }
@@ -114,6 +130,19 @@ pub fn input_step(id: &ID, enrollment: Uuid, path: &str) -> Result<Uuid> {
         .ok_or_else(|| UserError::not_found(path, "step").into())
 }
 
+/// A planned activity by its own id or by that of one of its days.
+///
+/// # Errors
+/// That there is nothing with this id, at `path`.
+pub fn input_activity(id: &ID, path: &str) -> Result<Uuid> {
+    read(id)
+        .filter(|read| {
+            matches!(read.kind, Kind::PlannedActivity | Kind::ActivityOccurrence) && read.enrollment.is_none()
+        })
+        .map(|read| read.id)
+        .ok_or_else(|| UserError::not_found(path, "activity").into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +167,18 @@ mod tests {
         assert_eq!(input_step(&below, one, "stepId").unwrap(), step);
         assert!(input_step(&below, other, "stepId").is_err());
         assert!(input_step(&id_below(Kind::Step, one, step), one, "stepId").is_err());
+    }
+
+    #[test]
+    fn an_activity_is_named_by_its_own_id_or_by_a_days() {
+        let (activity, day) = (Uuid::from_u128(1), "2027-03-28".parse().unwrap());
+        let of_day = id_of_day(Kind::ActivityOccurrence, activity, day);
+        assert_eq!(read(&of_day).unwrap().day, Some(day));
+        for id in [of_day, id(Kind::PlannedActivity, activity)] {
+            assert_eq!(input_activity(&id, "activityId").unwrap(), activity);
+        }
+        assert!(input_activity(&id(Kind::Message, activity), "activityId").is_err());
+        let no_day = ID(URL_SAFE_NO_PAD.encode(format!("ActivityOccurrence:{activity}:today")));
+        assert!(read(&no_day).is_none());
     }
 }

@@ -7,14 +7,20 @@ use std::{
 };
 
 use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use entity::{
+    activity_entry,
     citizen::{self, Person},
     delivery,
     dispatch::{self, DispatchStatus},
-    enrollment, firing,
+    enrollment,
+    explanation::{self, RuleEvaluation},
+    firing,
     flag::{self, FlagStatus},
-    flag_cause,
+    flag_cause, message,
     page::Page,
+    planned_activity::{self, Occurrence},
     progress::{self, Overlay},
     reminder, response,
     rule::{self, Configured},
@@ -58,6 +64,9 @@ pub struct FlagKey(pub Uuid);
 /// Why a flag stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CausesOf(pub Uuid);
+/// The rungs of a flag's escalations.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RungsOf(pub Uuid);
 /// A firing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FiringKey(pub Uuid);
@@ -67,6 +76,27 @@ pub struct DeliveriesOf(pub Uuid);
 /// A rule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RuleKey(pub Uuid);
+/// A message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageKey(pub Uuid);
+/// A planned activity.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ActivityKey(pub Uuid);
+/// What is planned in an enrollment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlanOf(pub Uuid);
+/// What was registered of a planned activity on a day.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryKey(pub Uuid);
+
+/// What the rules in force came to for an enrollment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RuleEvaluationsOf {
+    /// The enrollment.
+    pub enrollment: Uuid,
+    /// At which instant; now where none is named, which is one instant for all of them.
+    pub at: Option<DateTime<Utc>>,
+}
 
 /// A page of an enrollment's dispatches.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -84,6 +114,41 @@ pub struct FlagsOf {
     pub enrollment: Uuid,
     /// Which, and how many.
     pub page: PageOf<FlagStatus>,
+}
+
+/// A page of an enrollment's thread.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MessagesOf {
+    /// The enrollment.
+    pub enrollment: Uuid,
+    /// At most so many.
+    pub first: u64,
+    /// After this cursor.
+    pub after: Option<String>,
+}
+
+/// A page of an enrollment's reminders.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RemindersOf {
+    /// The enrollment.
+    pub enrollment: Uuid,
+    /// At most so many.
+    pub first: u64,
+    /// After this cursor.
+    pub after: Option<String>,
+}
+
+/// What comes of an enrollment's activity plan in a span of time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OccurrencesOf {
+    /// The enrollment.
+    pub enrollment: Uuid,
+    /// Its zone.
+    pub zone: Tz,
+    /// The beginning of the span.
+    pub from: DateTime<Utc>,
+    /// Its end.
+    pub to: DateTime<Utc>,
 }
 
 /// What a page holds.
@@ -133,9 +198,14 @@ by_id! {
     ResponseKey => Arc<response::Model>, response::find;
     FlagKey => Arc<flag::Model>, flag::find;
     CausesOf => Arc<Vec<flag_cause::Model>>, flag::causes;
+    RungsOf => Arc<Vec<reminder::Model>>, reminder::rungs;
     FiringKey => Arc<firing::Fired>, firing::find;
     DeliveriesOf => Arc<Vec<delivery::Model>>, reminder::deliveries;
     RuleKey => Arc<Configured>, rule::find;
+    MessageKey => Arc<message::Model>, message::find;
+    ActivityKey => Arc<planned_activity::Model>, planned_activity::find;
+    PlanOf => Arc<Vec<planned_activity::Model>>, planned_activity::plans;
+    EntryKey => Arc<activity_entry::Model>, activity_entry::find;
 }
 
 /// Keys that ask the same of several enrollments, by what they ask.
@@ -194,6 +264,83 @@ impl Loader<FlagsOf> for Loads {
     }
 }
 
+impl Loader<MessagesOf> for Loads {
+    type Value = Arc<Page<(String, message::Model)>>;
+    type Error = Failure;
+
+    async fn load(&self, keys: &[MessagesOf]) -> Result<HashMap<MessagesOf, Self::Value>> {
+        let mut loaded = HashMap::new();
+        for ((first, after), enrollments) in grouped(keys, |key| ((key.first, key.after.clone()), key.enrollment)) {
+            let found = message::page(&self.store, &self.viewer, &enrollments, first, after.as_deref()).await?;
+            for (enrollment, rows) in found {
+                let after = after.clone();
+                loaded.insert(
+                    MessagesOf {
+                        enrollment,
+                        first,
+                        after,
+                    },
+                    Arc::new(rows),
+                );
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+impl Loader<RemindersOf> for Loads {
+    type Value = Arc<Page<(String, reminder::Model)>>;
+    type Error = Failure;
+
+    async fn load(&self, keys: &[RemindersOf]) -> Result<HashMap<RemindersOf, Self::Value>> {
+        let mut loaded = HashMap::new();
+        for ((first, after), enrollments) in grouped(keys, |key| ((key.first, key.after.clone()), key.enrollment)) {
+            let found = reminder::page(&self.store, &self.viewer, &enrollments, first, after.as_deref()).await?;
+            for (enrollment, rows) in found {
+                let after = after.clone();
+                loaded.insert(
+                    RemindersOf {
+                        enrollment,
+                        first,
+                        after,
+                    },
+                    Arc::new(rows),
+                );
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+impl Loader<OccurrencesOf> for Loads {
+    type Value = Arc<Vec<Occurrence>>;
+    type Error = Failure;
+
+    async fn load(&self, keys: &[OccurrencesOf]) -> Result<HashMap<OccurrencesOf, Self::Value>> {
+        let zones: HashMap<Uuid, Tz> = keys.iter().map(|key| (key.enrollment, key.zone)).collect();
+        let mut loaded = HashMap::new();
+        for ((from, to), enrollments) in grouped(keys, |key| ((key.from, key.to), key.enrollment)) {
+            let zoned = enrollments.iter().filter_map(|id| Some((*id, *zones.get(id)?)));
+            let found = planned_activity::occurring(&self.store, &self.viewer, &zoned.collect(), from, to).await?;
+            for (enrollment, days) in found {
+                let Some(zone) = zones.get(&enrollment).copied() else {
+                    continue;
+                };
+                loaded.insert(
+                    OccurrencesOf {
+                        enrollment,
+                        zone,
+                        from,
+                        to,
+                    },
+                    Arc::new(days),
+                );
+            }
+        }
+        Ok(loaded)
+    }
+}
+
 impl Loader<ResponsesOf> for Loads {
     type Value = Arc<Vec<response::Model>>;
     type Error = Failure;
@@ -211,6 +358,23 @@ impl Loader<ResponsesOf> for Loads {
                     },
                     Arc::new(rows),
                 );
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+impl Loader<RuleEvaluationsOf> for Loads {
+    type Value = Arc<Vec<RuleEvaluation>>;
+    type Error = Failure;
+
+    async fn load(&self, keys: &[RuleEvaluationsOf]) -> Result<HashMap<RuleEvaluationsOf, Self::Value>> {
+        let mut loaded = HashMap::new();
+        for (at, enrollments) in grouped(keys, |key| (key.at, key.enrollment)) {
+            let instant = at.unwrap_or_else(|| self.store.now());
+            let found = explanation::rule_evaluations(&self.store, &self.viewer, &enrollments, instant).await?;
+            for (enrollment, evaluations) in found {
+                loaded.insert(RuleEvaluationsOf { enrollment, at }, Arc::new(evaluations));
             }
         }
         Ok(loaded)

@@ -1,6 +1,7 @@
 //! What can be asked: the schema, code first. One file or folder holds what concerns one word of the domain; resolvers call
 //! the record's queries and actions and decide nothing themselves.
 
+mod activity;
 mod care;
 mod connection;
 mod dispatch;
@@ -11,8 +12,10 @@ mod flag;
 mod form;
 mod id;
 mod loader;
+mod message;
 mod mutation;
 mod node;
+mod office_hours;
 mod program;
 mod reminder;
 mod request;
@@ -43,16 +46,21 @@ pub struct Query(
     node::NodeQuery,
     program::ProgramQuery,
     result::ResultQuery,
+    rule::RuleQuery,
     viewer::ViewerQuery,
 );
 
 /// Everything that people do.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
+    activity::ActivityMutation,
     dispatch::DispatchMutation,
     enrollment::EnrollmentMutation,
     flag::FlagMutation,
+    message::MessageMutation,
+    office_hours::OfficeHoursMutation,
     reminder::ReminderMutation,
+    rule::OverrideMutation,
     rule::RuleMutation,
 );
 

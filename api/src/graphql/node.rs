@@ -7,6 +7,7 @@ use entity::content::{self, Content, Piece};
 use uuid::Uuid;
 
 use super::{
+    activity::{ActivityEntry, ActivityOccurrence, PlannedActivity},
     care::{Citizen, Staff, Unit},
     dispatch::Dispatch,
     enrollment::{Enrollment, EnrollmentModule, EnrollmentSection, EnrollmentStep},
@@ -15,6 +16,7 @@ use super::{
     form::Form,
     id::{self, GlobalId, Kind},
     loader::CitizenKey,
+    message::Message,
     program::{Module, Program, ProgramVersion, Section, Step},
     reminder::Reminder,
     request,
@@ -26,6 +28,8 @@ use super::{
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Identity: opaque, and unique among all nodes."))]
 pub enum Node {
+    ActivityEntry(ActivityEntry),
+    ActivityOccurrence(ActivityOccurrence),
     Citizen(Citizen),
     Dispatch(Dispatch),
     Enrollment(Enrollment),
@@ -34,7 +38,9 @@ pub enum Node {
     EnrollmentStep(EnrollmentStep),
     Flag(Flag),
     Form(Form),
+    Message(Message),
     Module(Module),
+    PlannedActivity(PlannedActivity),
     Program(Program),
     ProgramVersion(ProgramVersion),
     Reminder(Reminder),
@@ -80,6 +86,15 @@ async fn find(ctx: &Context<'_>, of: GlobalId) -> Result<Option<Node>> {
             .map(|_| Node::Citizen(Citizen(id))),
         Kind::Dispatch => Dispatch::find(ctx, id).await?.map(Node::Dispatch),
         Kind::Enrollment => Enrollment::find(ctx, id).await?.map(Node::Enrollment),
+        Kind::ActivityEntry => ActivityEntry::find(ctx, id).await?.map(Node::ActivityEntry),
+        Kind::ActivityOccurrence => match of.day {
+            Some(day) => ActivityOccurrence::find(ctx, id, day)
+                .await?
+                .map(Node::ActivityOccurrence),
+            None => None,
+        },
+        Kind::Message => Message::find(ctx, id).await?.map(Node::Message),
+        Kind::PlannedActivity => PlannedActivity::find(ctx, id).await?.map(Node::PlannedActivity),
         Kind::Flag => Flag::find(ctx, id).await?.map(Node::Flag),
         Kind::Reminder => Reminder::find(ctx, id).await?.map(Node::Reminder),
         Kind::Result => FormResult::find(ctx, id).await?.map(Node::Result),

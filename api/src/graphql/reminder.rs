@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entity::{action, delivery, reminder};
+use entity::{action, delivery, error::Error, reminder};
 use futures_util::FutureExt;
 use serde::Serialize;
 
 use super::{
+    care::Staff,
+    enrollment::Enrollment,
     error::{Result, UserError},
     flag::Audience,
     id::{self, Kind},
@@ -50,6 +52,56 @@ pub enum DeliveryStatus {
     Unknown,
 }
 
+/// Why a reminder, or one of its deliveries, did not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::applies::SkipReason")]
+pub enum SkipReason {
+    /// The form is answered.
+    Answered,
+    /// The form was taken back, or declined.
+    Cancelled,
+    /// The form cannot be answered any more.
+    Expired,
+    /// A later one about the same was due, too: nobody is told twice at once.
+    Superseded,
+    /// The enrollment had not started.
+    NotStarted,
+    /// The enrollment was paused.
+    Paused,
+    /// The enrollment had ended.
+    Ended,
+    /// What it is about was hidden from the citizen.
+    ContentHidden,
+    /// The rule that asked for it was switched off, for the program, the unit or the enrollment.
+    RuleOff,
+    /// The rule that asked for it was only tried by then.
+    RuleDryRun,
+    /// Somebody had taken on the flag, or it was resolved.
+    FlagHandled,
+    /// The citizen did not want to be reached on the channel.
+    OptedOut,
+    /// There was no address on the channel.
+    NoAddress,
+    /// Nobody had the role of those who were to be reminded; the next rung of an escalation then came at once.
+    Nobody,
+    /// The staff member had no longer the role for which they were to be reminded.
+    NotAssigned,
+    /// The citizen had blocked the unit.
+    AccessBlocked,
+}
+
+/// Which staff are reminded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "rules::definition::Recipients")]
+pub enum ReminderRecipients {
+    /// The therapists of the enrollment; where nobody is named, all who treat at the unit.
+    Therapists,
+    /// All who treat at the unit.
+    UnitStaff,
+    /// The administrators of the unit.
+    UnitAdministrators,
+}
+
 /// Something that somebody is to be reminded of.
 pub struct Reminder(pub(super) Arc<reminder::Model>);
 
@@ -75,6 +127,15 @@ impl Reminder {
         &self.0.template
     }
 
+    /// What is read in lists, in the enrollment's language: the subject of the message. It says nothing of anybody.
+    async fn title(&self, ctx: &Context<'_>) -> Result<String> {
+        let enrollment = Enrollment::find(ctx, self.0.enrollment_id).await?;
+        let locale = enrollment.map(|enrollment| enrollment.locale).unwrap_or_default();
+        let message = worker::template::render(&self.0.template, &locale, "");
+        let message = message.map_err(|error| Error::Corrupt(format!("a template: {error}")))?;
+        Ok(message.subject)
+    }
+
     /// Whom it is for.
     async fn audience(&self) -> Audience {
         self.0.audience.0.into()
@@ -96,8 +157,23 @@ impl Reminder {
     }
 
     /// Why it does not leave.
-    async fn skip_reason(&self) -> Option<&str> {
-        self.0.skip_reason.as_deref()
+    async fn skip_reason(&self) -> Option<SkipReason> {
+        self.0.skip_reason.map(|reason| reason.0.into())
+    }
+
+    /// The key of the rung, where it is one of an escalation.
+    async fn rung(&self) -> Option<&str> {
+        self.0.rung.as_deref()
+    }
+
+    /// Which staff an escalation reminds.
+    async fn recipients(&self) -> Option<ReminderRecipients> {
+        self.0.recipients.map(|recipients| recipients.0.into())
+    }
+
+    /// When it is looked at next: later than `remindAt` where it waits for the unit to open.
+    async fn due_at(&self) -> Option<DateTime<Utc>> {
+        self.0.due_at
     }
 
     /// What leaves, one for each channel.
@@ -107,7 +183,7 @@ impl Reminder {
             .load_one(DeliveriesOf(self.0.id))
             .await?
             .unwrap_or_default();
-        Ok(rows.iter().map(Delivery::from).collect())
+        Ok(rows.iter().map(|row| Delivery::new(ctx, row)).collect())
     }
 }
 
@@ -126,10 +202,14 @@ pub struct Delivery {
     sent_at: Option<DateTime<Utc>>,
     /// Why it was skipped or failed.
     reason: Option<String>,
+    /// Why it was skipped.
+    skip_reason: Option<SkipReason>,
+    /// Whom it went to, where that is staff.
+    staff: Option<Staff>,
 }
 
-impl From<&delivery::Model> for Delivery {
-    fn from(row: &delivery::Model) -> Self {
+impl Delivery {
+    fn new(ctx: &Context<'_>, row: &delivery::Model) -> Self {
         Self {
             id: id::id(Kind::Delivery, row.id),
             channel: row.channel.0.into(),
@@ -137,6 +217,8 @@ impl From<&delivery::Model> for Delivery {
             attempts: row.attempts,
             sent_at: row.sent_at,
             reason: row.reason.clone(),
+            skip_reason: row.skip_reason().map(Into::into),
+            staff: Staff::all(ctx, row.staff_id).pop(),
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_graphql::{Context, dataloader::DataLoader};
-use entity::{store::Store, viewer::Viewer};
+use entity::{error::Error, seal::Sealed, store::Store, viewer::Viewer};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use super::loader::Loads;
+use super::{error::Result, loader::Loads};
 
 /// The language of whoever wants none.
 const LANGUAGE: &str = "sv";
@@ -54,6 +54,14 @@ impl Request {
 /// The request that a resolver works for.
 pub fn of<'ctx>(ctx: &Context<'ctx>) -> &'ctx Request {
     ctx.data_unchecked::<Request>()
+}
+
+/// What somebody wrote, opened for a viewer who may see it.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn opened(ctx: &Context<'_>, text: &Sealed) -> Result<String> {
+    Ok(of(ctx).store.keyring().open(text).map_err(Error::from)?)
 }
 
 /// The language that an `Accept-Language` header (RFC 9110, 12.5.4) likes best.

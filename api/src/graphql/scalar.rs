@@ -1,9 +1,9 @@
 //! Values that GraphQL has no word for.
 
 use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use entity::rule_version;
 use rules::{
     answer::Answer,
-    definition,
     period::{LocalTime as Time, Period},
 };
 use serde::{Deserialize, Serialize};
@@ -73,9 +73,19 @@ fn with_whole_numbers(value: Value) -> Value {
     }
 }
 
-/// What a rule says, in JSON of the shape of SaveRuleInput's statuses, trigger, condition, actions and limits.
+/// What a rule says, in JSON of the shape of SaveRuleInput's statuses, trigger, condition, actions and limits. What was saved by
+/// another Handrail, and cannot be read by this one, is shown as it was saved.
 #[derive(Clone, Debug, Description)]
-pub struct RuleDefinition(pub definition::RuleDefinition);
+pub struct RuleDefinition(serde_json::Value);
+
+impl From<&rule_version::Model> for RuleDefinition {
+    fn from(version: &rule_version::Model) -> Self {
+        let read = version
+            .read()
+            .and_then(|definition| serde_json::to_value(definition).ok());
+        Self(read.unwrap_or_else(|| version.definition.clone()))
+    }
+}
 
 #[Scalar(use_type_description)]
 impl ScalarType for RuleDefinition {
@@ -86,7 +96,7 @@ impl ScalarType for RuleDefinition {
     }
 
     fn to_value(&self) -> Value {
-        let value = Value::from_json(serde_json::to_value(&self.0).unwrap_or_default());
+        let value = Value::from_json(self.0.clone());
         with_whole_numbers(value.unwrap_or_default())
     }
 }

@@ -84,10 +84,11 @@ async fn care(act: &mut Act, people: &People) -> Result<Ids> {
             opening_hours: unit.opening_hours.clone(),
             zone: None,
         };
-        ids.units.insert(
-            unit.key.clone(),
-            action::care::create_unit(act, new).await.map_err(told)?,
-        );
+        let id = action::care::create_unit(act, new).await.map_err(told)?;
+        action::office_hours::set(act, id, &unit.office_hours, &[])
+            .await
+            .map_err(told)?;
+        ids.units.insert(unit.key.clone(), id);
     }
     for staff in &people.staff {
         let new = NewStaff {

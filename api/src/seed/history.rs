@@ -1,9 +1,11 @@
 //! The weeks before today, lived through by the demo's people.
 
+mod together;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, TimeZone, Timelike, Utc, Weekday};
 use chrono_tz::{Europe::Stockholm, Tz};
 use entity::{
     act::Act,
@@ -34,10 +36,11 @@ use super::{
 
 /// Where the demo's people live.
 const ZONE: Tz = Stockholm;
-/// When units start programs, look through their flags, and change what has to be changed, local hour and minute.
+/// When units start programs, look through their flags, change what has to be changed, and plan, local hour and minute.
 const STARTS: (u32, u32) = (10, 0);
 const ROUNDS: (u32, u32) = (9, 15);
 const CHANGES: (u32, u32) = (20, 0);
+const PLANS: (u32, u32) = (11, 0);
 /// What the latest rounds have not reached yet, so that today's worklist is not empty, in days.
 const LEFT: i64 = 6;
 /// How long the pause of somebody who is away began ago and lasts from today, in days.
@@ -57,6 +60,10 @@ enum Deed {
     Rounds,
     /// An enrollment is paused or completed.
     Change(Part, Status),
+    /// A message is written: one of those that `people.yaml` names.
+    Write(Part, usize),
+    /// An activity is planned, likewise.
+    Plan(Part, usize),
 }
 
 pub(super) struct History<'a> {
@@ -67,6 +74,7 @@ pub(super) struct History<'a> {
     script: BTreeMap<DateTime<Utc>, Vec<Deed>>,
     started: BTreeMap<Part, Uuid>,
     ended: HashSet<Part>,
+    planned: HashMap<(Part, usize), Uuid>,
 }
 
 /// An instant of the demo's zone.
@@ -141,6 +149,15 @@ impl<'a> History<'a> {
                 Status::Completed => note(at(yesterday, CHANGES)?, Deed::Change(who, part.status)),
                 _ => {}
             }
+            for (index, message) in part.messages.iter().enumerate() {
+                let day = today - Duration::days(message.days_ago);
+                let time = message.at.0;
+                note(at(day, (time.hour(), time.minute()))?, Deed::Write(who, index));
+            }
+            for (index, activity) in part.activities.iter().enumerate() {
+                let day = today - Duration::days(activity.days_ago);
+                note(at(day, PLANS)?, Deed::Plan(who, index));
+            }
         }
         let first = begin(people, now)?.with_timezone(&ZONE).date_naive();
         for day in first.iter_days().take_while(|day| *day <= today) {
@@ -164,6 +181,7 @@ impl<'a> History<'a> {
             script,
             started: BTreeMap::new(),
             ended: HashSet::new(),
+            planned: HashMap::new(),
         })
     }
 
@@ -193,6 +211,8 @@ impl<'a> History<'a> {
             Deed::Evening(citizens) => self.evening(citizens).await,
             Deed::Rounds => self.rounds().await,
             Deed::Change(part, status) => self.change(*part, *status).await,
+            Deed::Write(part, index) => self.write(*part, *index).await,
+            Deed::Plan(part, index) => self.plan(*part, *index).await,
         }
     }
 
@@ -287,6 +307,9 @@ impl<'a> History<'a> {
                 let Some(id) = self.started.get(&(c, e)) else { continue };
                 if is_active_on(part, day, self.now) && !self.ended.contains(&(c, e)) {
                     self.take_part(&mut act, part, *id)
+                        .await
+                        .with_context(|| citizen.key.clone())?;
+                    self.register(&mut act, part, (c, e))
                         .await
                         .with_context(|| citizen.key.clone())?;
                 }

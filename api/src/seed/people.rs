@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use entity::assignment::Role;
-use rules::{answer::Answer, facts::Status, text::Text};
+use entity::{assignment::Role, office_hours::Opening};
+use rules::{
+    answer::Answer,
+    facts::{Audience, Status},
+    period::{LocalTime, Period},
+    text::Text,
+};
 use serde::Deserialize;
 
 use super::file;
@@ -33,6 +38,7 @@ pub(super) struct Unit {
     pub name: String,
     pub phone: Option<String>,
     pub opening_hours: Text,
+    pub office_hours: Vec<Opening>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -80,6 +86,47 @@ pub(super) struct TakingPart {
     pub signs_in: SignsIn,
     /// By form, what is answered each time that it is sent.
     pub answers: BTreeMap<String, Answered>,
+    /// What they and their therapist write to each other.
+    #[serde(default)]
+    pub messages: Vec<Written>,
+    /// What is planned for them.
+    #[serde(default)]
+    pub activities: Vec<Activity>,
+}
+
+/// A message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Written {
+    pub days_ago: i64,
+    /// The local time of day, before noon or after seven in the evening, when nothing else happens.
+    pub at: LocalTime,
+    pub from: Audience,
+    pub text: String,
+}
+
+/// Something that the therapist plans with them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Activity {
+    pub title: String,
+    /// When it is planned, and its first day.
+    pub days_ago: i64,
+    /// The local time of day.
+    pub time: Option<LocalTime>,
+    pub duration: Option<Period>,
+    pub repeat: Option<String>,
+    /// What they register of one day after the other; the last ones, and those that are null, they do not.
+    pub registered: Vec<Option<Registered>>,
+}
+
+/// What they say of one day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Registered {
+    pub done: bool,
+    pub rating: Option<i32>,
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -124,6 +124,8 @@ pub async fn create_unit(act: &mut Act, unit: NewUnit) -> Result<Uuid> {
         phone: Set(phone),
         opening_hours: Set(opening_hours),
         zone: Set(zone.name().to_owned()),
+        office_hours: Set(serde_json::json!([])),
+        closed_days: Set(serde_json::json!([])),
         created_at: Set(act.now),
     }
     .insert(&act.tx)

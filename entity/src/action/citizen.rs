@@ -1,7 +1,7 @@
 //! Citizens: registering them, and noting that they were here.
 
 use chrono::{DateTime, Duration, Utc};
-use rules::facts::Status;
+use rules::facts::{Sex, Status};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -102,7 +102,7 @@ pub async fn register(act: &mut Act, new: &NewCitizen, path: &str) -> Result<Uui
     let phone = keyring.seal_option(phone.as_deref())?;
     let hashes = keyring.hashes(number.digits())?;
     if let Some(known) = known(act, &hashes).await? {
-        return fill_in(act, known, email, phone, subject).await;
+        return fill_in(act, known, number.sex(), email, phone, subject).await;
     }
     let row = citizen::ActiveModel {
         id: Set(act.id()),
@@ -111,6 +111,7 @@ pub async fn register(act: &mut Act, new: &NewCitizen, path: &str) -> Result<Uui
         identity_sealed: Set(keyring.seal(number.digits())?),
         identity_key: Set(keyring.current().to_owned()),
         birth_date: Set(number.birth_date()),
+        sex: Set(Some(number.sex().into())),
         given_name: Set(keyring.seal(&given_name)?),
         family_name: Set(keyring.seal(&family_name)?),
         email: Set(email.clone()),
@@ -132,7 +133,7 @@ pub async fn register(act: &mut Act, new: &NewCitizen, path: &str) -> Result<Uui
         .await?;
     let known = known(act, &hashes).await?;
     let known = known.ok_or_else(|| Error::Corrupt("a citizen who was just written is missing".into()))?;
-    fill_in(act, known, email, phone, subject).await
+    fill_in(act, known, number.sex(), email, phone, subject).await
 }
 
 /// Reads an identity number, adding what is wrong with it.
@@ -159,6 +160,7 @@ async fn known(act: &Act, hashes: &[Vec<u8>]) -> Result<Option<citizen::Model>> 
 async fn fill_in(
     act: &mut Act,
     known: citizen::Model,
+    sex: Sex,
     email: Option<crate::seal::Sealed>,
     phone: Option<crate::seal::Sealed>,
     subject: Option<String>,
@@ -166,7 +168,11 @@ async fn fill_in(
     let id = known.id;
     act.changed(id);
     let (no_email, no_phone, no_subject) = (known.email.is_none(), known.phone.is_none(), known.subject.is_none());
+    let no_sex = known.sex.is_none();
     let mut row = known.into_active_model();
+    if no_sex {
+        row.sex = Set(Some(sex.into()));
+    }
     if no_email && email.is_some() {
         row.email = Set(email);
     }

@@ -3,28 +3,36 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use rules::facts::{Audience, Channel};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use rules::{
+    definition::{CatchUp, Recipients},
+    facts::{Audience, Channel},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType, Query, SelectStatement},
+};
 use uuid::Uuid;
 
 use crate::{
     act::{Act, BATCH},
-    applies,
-    assignment::{self, Role},
+    applies::{Asked, SkipReason},
+    assignment::{Posts, Role},
     citizen, contact_choice,
-    delivery::{DeliveryStatus, Model},
+    delivery::{ActiveModel, Column, DeliveryStatus, Entity, Model, is_one_of, role_of},
     enrollment, enrollment_therapist,
     error::Result,
     quiet_hours::QuietHours,
     reminder, staff,
-    stored::Stored,
+    stored::{self, Stored},
+    viewer::Actor,
 };
 
 /// Whom reminders may reach.
 struct People {
     citizens: HashMap<Uuid, citizen::Model>,
     choices: HashMap<(Uuid, Channel), bool>,
-    /// Those who treat, by enrollment.
+    /// Staff, by reminder.
     staff: HashMap<Uuid, Vec<staff::Model>>,
 }
 
@@ -42,9 +50,7 @@ pub(super) async fn make(
         let Some(enrollment) = enrollments.get(&reminder.enrollment_id) else {
             continue;
         };
-        let mut asked: Vec<Channel> = serde_json::from_value(reminder.channels.clone()).unwrap_or_default();
-        asked.sort_by_key(|channel| *channel as u8);
-        asked.dedup();
+        let mut asked = asked(reminder);
         match reminder.audience.0 {
             Audience::Citizen => {
                 if let Some(citizen) = people.citizens.get(&enrollment.citizen_id) {
@@ -55,7 +61,7 @@ pub(super) async fn make(
                 if asked.is_empty() {
                     asked.push(Channel::Email);
                 }
-                for staff in people.staff.get(&enrollment.id).into_iter().flatten() {
+                for staff in people.staff.get(&reminder.id).into_iter().flatten() {
                     deliveries.extend(asked.iter().map(|channel| to_staff(act, reminder, staff, *channel)));
                 }
             }
@@ -64,15 +70,13 @@ pub(super) async fn make(
     Ok(made)
 }
 
-/// Without a wish the citizen finds the reminder in the service, and gets an e-mail where there is an address.
-fn to_citizen(
-    act: &Act,
-    reminder: &reminder::Model,
-    enrollment: &enrollment::Model,
+/// On which channels something reaches a citizen, and where it cannot, why. Without a wish the citizen finds it in the service,
+/// and gets an e-mail where there is an address.
+pub(crate) fn channels_to_citizen(
     citizen: &citizen::Model,
     asked: &[Channel],
     choices: &HashMap<(Uuid, Channel), bool>,
-) -> Vec<Model> {
+) -> Vec<(Channel, Result<(), SkipReason>)> {
     let refused = |channel| choices.get(&(citizen.id, channel)) == Some(&false);
     let mut channels = asked.to_vec();
     if asked.is_empty() {
@@ -81,14 +85,7 @@ fn to_citizen(
             channels.push(Channel::Email);
         }
     }
-    let quiet = QuietHours::of(citizen);
-    let leave_at = match reminder.bypass_quiet_hours {
-        true => act.at_once(),
-        false => quiet.leave_at(act.at_once(), enrollment.tz()),
-    };
-    let deliver = |channel| {
-        let mut row = new(act, reminder, channel);
-        row.citizen_id = Some(citizen.id);
+    let reached = |channel| {
         let has_address = match channel {
             Channel::Email => citizen.email.is_some(),
             Channel::Sms => citizen.phone.is_some(),
@@ -97,14 +94,44 @@ fn to_citizen(
             Channel::Inbox => true,
         };
         match channel {
-            // It makes no sound: neither quiet hours nor choices hold it back.
-            Channel::Inbox => arrive(&mut row, act.now),
-            _ if refused(channel) => skip(&mut row, applies::OPTED_OUT),
-            _ if !has_address => skip(&mut row, applies::NO_ADDRESS),
-            _ => row.due_at = Some(leave_at),
+            // It makes no sound: choices do not hold it back.
+            Channel::Inbox => Ok(()),
+            _ if refused(channel) => Err(SkipReason::OptedOut),
+            _ if !has_address => Err(SkipReason::NoAddress),
+            _ => Ok(()),
+        }
+    };
+    channels
+        .into_iter()
+        .map(|channel| (channel, reached(channel)))
+        .collect()
+}
+
+fn to_citizen(
+    act: &Act,
+    reminder: &reminder::Model,
+    enrollment: &enrollment::Model,
+    citizen: &citizen::Model,
+    asked: &[Channel],
+    choices: &HashMap<(Uuid, Channel), bool>,
+) -> Vec<Model> {
+    let quiet = QuietHours::of(citizen);
+    let leave_at = match reminder.bypass_quiet_hours {
+        true => act.at_once(),
+        false => quiet.leave_at(act.at_once(), enrollment.tz()),
+    };
+    let deliver = |(channel, reached): (Channel, Result<(), SkipReason>)| {
+        let mut row = new(act, reminder, channel);
+        row.citizen_id = Some(citizen.id);
+        match (channel, reached) {
+            // It makes no sound: quiet hours do not hold it back.
+            (Channel::Inbox, _) => arrive(&mut row, act.now),
+            (_, Err(reason)) => skip(&mut row, reason),
+            (_, Ok(())) => row.due_at = Some(leave_at),
         }
         row
     };
+    let channels = channels_to_citizen(citizen, asked, choices);
     channels.into_iter().map(deliver).collect()
 }
 
@@ -114,7 +141,7 @@ fn to_staff(act: &Act, reminder: &reminder::Model, staff: &staff::Model, channel
     match channel {
         Channel::Email if staff.email.is_some() => row.due_at = Some(act.at_once()),
         Channel::Inbox => arrive(&mut row, act.now),
-        Channel::Email | Channel::Sms | Channel::WebPush => skip(&mut row, applies::NO_ADDRESS),
+        Channel::Email | Channel::Sms | Channel::WebPush => skip(&mut row, SkipReason::NoAddress),
     }
     row
 }
@@ -145,9 +172,152 @@ fn arrive(row: &mut Model, now: DateTime<Utc>) {
     row.sent_at = Some(now);
 }
 
-fn skip(row: &mut Model, reason: &str) {
+fn skip(row: &mut Model, reason: SkipReason) {
     row.status = DeliveryStatus::Skipped.into();
-    row.reason = Some(reason.to_owned());
+    row.reason = Some(stored::word(&reason));
+}
+
+/// The deliveries of a reminder that does not leave: to nobody in particular, on the channels that would have made a sound, so
+/// that whoever looks for them sees why there is nothing.
+pub(super) fn skipped(act: &Act, reminder: &reminder::Model, reason: SkipReason) -> Vec<Model> {
+    let mut channels = asked(reminder);
+    if channels.is_empty() {
+        channels.push(Channel::Email);
+    }
+    let deliver = |channel| {
+        let mut row = new(act, reminder, channel);
+        skip(&mut row, reason);
+        row
+    };
+    channels.into_iter().map(deliver).collect()
+}
+
+/// The channels that were asked for, each once.
+fn asked(reminder: &reminder::Model) -> Vec<Channel> {
+    let mut asked: Vec<Channel> = serde_json::from_value(reminder.channels.clone()).unwrap_or_default();
+    asked.sort_by_key(|channel| *channel as u8);
+    asked.dedup();
+    asked
+}
+
+/// What several reminders may remind of, for the same person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Item {
+    Form(Uuid),
+    Rule(String),
+}
+
+/// What a reminder is one of several of; none where each is to be told: what somebody asks for by hand, a rung of an
+/// escalation, and what a rule says that catches up with all.
+fn item(reminder: &reminder::Model, asked: &Asked) -> Option<Item> {
+    // Those that a form brings with it come after it, whoever sent the form.
+    let is_by_hand = matches!(reminder.actor.0, Actor::Staff(_)) && reminder.remind_at <= reminder.created_at;
+    if reminder.flag_id.is_some() || is_by_hand {
+        return None;
+    }
+    if let Some(dispatch) = reminder.dispatch_id {
+        return Some(Item::Form(dispatch));
+    }
+    match asked.rule(reminder)? {
+        (_, Some(rule)) if rule.limits.catch_up == CatchUp::All => None,
+        (key, _) => Some(Item::Rule(key.to_owned())),
+    }
+}
+
+/// Of those that wait to tell the same person of the same on the same channel, in the quiet hours or after an attempt that
+/// failed, lets only the last leave: nobody is told twice in a morning.
+pub(super) async fn collapse(act: &Act, made: &[Model], enrollments: &HashMap<Uuid, enrollment::Model>) -> Result<()> {
+    let concerned: HashSet<Uuid> = made
+        .iter()
+        .filter(|row| row.status.0 == DeliveryStatus::Ready)
+        .map(|row| row.enrollment_id)
+        .collect();
+    let mut waiting: HashMap<_, Vec<Model>> = HashMap::new();
+    for chunk in concerned.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        let rows = Entity::find()
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(Column::Status.eq(Stored(DeliveryStatus::Ready)))
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id);
+        for row in rows.all(&act.tx).await? {
+            let whom = (row.enrollment_id, row.citizen_id, row.staff_id, row.channel);
+            waiting.entry(whom).or_default().push(row);
+        }
+    }
+    waiting.retain(|_, rows| rows.len() > 1);
+    let ids: HashSet<Uuid> = waiting.values().flatten().map(|row| row.reminder_id).collect();
+    let mut reminders = Vec::new();
+    for chunk in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        let found = reminder::Entity::find().filter(reminder::Column::Id.is_in(chunk.iter().copied()));
+        reminders.extend(found.all(&act.tx).await?);
+    }
+    let asked = Asked::read(&act.tx, &reminders, enrollments, act.now).await?;
+    let items: HashMap<Uuid, (Item, bool)> = reminders
+        .iter()
+        .filter_map(|reminder| Some((reminder.id, (item(reminder, &asked)?, reminder.bypass_quiet_hours))))
+        .collect();
+    let mut superseded = Vec::new();
+    for rows in waiting.into_values() {
+        // Each with when the last of it leaves.
+        let mut told: HashMap<&Item, Option<DateTime<Utc>>> = HashMap::new();
+        for row in rows.into_iter().rev() {
+            let Some((item, is_urgent)) = items.get(&row.reminder_id) else {
+                continue;
+            };
+            match told.get(item) {
+                // What may not wait for the morning does not wait for a later one that does.
+                Some(leaves) if *is_urgent && row.due_at < *leaves => {}
+                Some(_) => superseded.push((row.created_at, row.id)),
+                None => drop(told.insert(item, row.due_at)),
+            }
+        }
+    }
+    for chunk in superseded.chunks(BATCH) {
+        let change = ActiveModel {
+            status: Set(DeliveryStatus::Skipped.into()),
+            reason: Set(Some(stored::word(&SkipReason::Superseded))),
+            due_at: Set(None),
+            ..<ActiveModel as Default>::default()
+        };
+        Entity::update_many()
+            .set(change)
+            .filter(is_one_of(chunk))
+            // A worker may have taken it by now.
+            .filter(Column::Status.eq(Stored(DeliveryStatus::Ready)))
+            .exec(&act.tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Has the deliveries of rungs that wait for the unit of these enrollments to open due when it does now.
+pub(super) async fn look_again(act: &Act, enrollments: SelectStatement, opens: DateTime<Utc>) -> Result<()> {
+    let in_hours = Query::select()
+        .column(reminder::Column::Id)
+        .from(reminder::Entity)
+        .and_where(reminder::Column::OfficeHours.eq(true))
+        .and_where(reminder::Column::EnrollmentId.in_subquery(enrollments))
+        .to_owned();
+    // Locked in the order of their ids, so that no two who do this wait for each other.
+    let rows: Vec<(DateTime<Utc>, Uuid)> = Entity::find()
+        .select_only()
+        .columns([Column::CreatedAt, Column::Id])
+        .filter(Column::Status.eq(Stored(DeliveryStatus::Ready)))
+        .filter(Column::DueAt.is_not_null())
+        .filter(Column::ReminderId.in_subquery(in_hours))
+        .order_by_asc(Column::Id)
+        .lock(LockType::Update)
+        .into_tuple()
+        .all(&act.tx)
+        .await?;
+    for chunk in rows.chunks(BATCH) {
+        Entity::update_many()
+            .col_expr(Column::DueAt, Expr::value(opens))
+            .filter(is_one_of(chunk))
+            .exec(&act.tx)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn people(
@@ -155,18 +325,10 @@ async fn people(
     reminders: &[reminder::Model],
     enrollments: &HashMap<Uuid, enrollment::Model>,
 ) -> Result<People> {
-    let of = |audience| {
-        let ids: HashSet<Uuid> = reminders
-            .iter()
-            .filter(|reminder| reminder.audience.0 == audience)
-            .map(|reminder| reminder.enrollment_id)
-            .collect();
-        let found: Vec<&enrollment::Model> = ids.iter().filter_map(|id| enrollments.get(id)).collect();
-        found
-    };
-    let citizens: HashSet<Uuid> = of(Audience::Citizen)
+    let citizens: HashSet<Uuid> = reminders
         .iter()
-        .map(|enrollment| enrollment.citizen_id)
+        .filter(|reminder| reminder.audience.0 == Audience::Citizen)
+        .filter_map(|reminder| Some(enrollments.get(&reminder.enrollment_id)?.citizen_id))
         .collect();
     let citizens: Vec<Uuid> = citizens.into_iter().collect();
     let mut rows = HashMap::new();
@@ -180,47 +342,44 @@ async fn people(
     Ok(People {
         citizens: rows,
         choices: contact_choice::choices(&act.tx, &citizens, act.now).await?,
-        staff: staff_of(act, &of(Audience::Staff)).await?,
+        staff: staff_of(act, reminders, enrollments).await?,
     })
 }
 
-/// Those who treat in each enrollment; where nobody is named, every therapist of its unit: somebody must get to know.
-async fn staff_of(act: &Act, enrollments: &[&enrollment::Model]) -> Result<HashMap<Uuid, Vec<staff::Model>>> {
-    if enrollments.is_empty() {
+/// Whom reminders to staff reach, by reminder, by the roles that they have now.
+async fn staff_of(
+    act: &Act,
+    reminders: &[reminder::Model],
+    enrollments: &HashMap<Uuid, enrollment::Model>,
+) -> Result<HashMap<Uuid, Vec<staff::Model>>> {
+    let to_staff: Vec<(&reminder::Model, &enrollment::Model)> = reminders
+        .iter()
+        .filter(|reminder| reminder.audience.0 == Audience::Staff)
+        .filter_map(|reminder| Some((reminder, enrollments.get(&reminder.enrollment_id)?)))
+        .collect();
+    if to_staff.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut of: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    for chunk in enrollments.chunks(BATCH) {
-        let rows = enrollment_therapist::Entity::find()
-            .filter(enrollment_therapist::Column::EnrollmentId.is_in(chunk.iter().map(|enrollment| enrollment.id)))
-            .filter(enrollment_therapist::Column::ValidFrom.lte(act.now))
-            .filter(
-                Condition::any()
-                    .add(enrollment_therapist::Column::ValidUntil.is_null())
-                    .add(enrollment_therapist::Column::ValidUntil.gt(act.now)),
-            )
-            .order_by_asc(enrollment_therapist::Column::StaffId);
-        for row in rows.all(&act.tx).await? {
-            of.entry(row.enrollment_id).or_default().push(row.staff_id);
+    let units: HashSet<Uuid> = to_staff.iter().map(|(_, enrollment)| enrollment.unit_id).collect();
+    let roles = [Role::Therapist, Role::UnitAdministrator];
+    let posts = Posts::read(&act.tx, &act.store.directory(), &units, &roles, act.now).await?;
+    let named = therapists(act, &to_staff).await?;
+    let recipients = |(reminder, enrollment): &(&reminder::Model, &enrollment::Model)| {
+        let unit = enrollment.unit_id;
+        let named = named.get(&enrollment.id).into_iter().flatten().copied();
+        let mut staff: Vec<Uuid> = match reminder.recipients.map(|recipients| recipients.0) {
+            Some(Recipients::Therapists) | None => {
+                named.filter(|staff| posts.has(*staff, unit, Role::Therapist)).collect()
+            }
+            Some(Recipients::UnitStaff | Recipients::UnitAdministrators) => Vec::new(),
+        };
+        if staff.is_empty() {
+            // Where nobody is named who still treats there, everybody: somebody must get to know.
+            staff = posts.of(unit, role_of(reminder));
         }
-    }
-    let untreated: Vec<&&enrollment::Model> = enrollments.iter().filter(|row| !of.contains_key(&row.id)).collect();
-    if !untreated.is_empty() {
-        let directory = act.store.directory();
-        let provider = |unit| directory.unit(unit).map(|unit| unit.provider_id);
-        let units: HashSet<Uuid> = untreated.iter().map(|enrollment| enrollment.unit_id).collect();
-        let providers: HashSet<Uuid> = units.iter().filter_map(|unit| provider(*unit)).collect();
-        let therapists = therapists(act, &units, &providers).await?;
-        for enrollment in untreated {
-            let at_provider = provider(enrollment.unit_id);
-            let here = |row: &&assignment::Model| match row.unit_id {
-                Some(unit) => unit == enrollment.unit_id,
-                None => Some(row.provider_id) == at_provider,
-            };
-            let found: HashSet<Uuid> = therapists.iter().filter(here).map(|row| row.staff_id).collect();
-            of.insert(enrollment.id, found.into_iter().collect());
-        }
-    }
+        (reminder.id, staff)
+    };
+    let of: HashMap<Uuid, Vec<Uuid>> = to_staff.iter().map(recipients).collect();
     let ids: HashSet<Uuid> = of.values().flatten().copied().collect();
     let mut rows: HashMap<Uuid, staff::Model> = HashMap::new();
     for chunk in ids.into_iter().collect::<Vec<_>>().chunks(BATCH) {
@@ -228,30 +387,29 @@ async fn staff_of(act: &Act, enrollments: &[&enrollment::Model]) -> Result<HashM
         rows.extend(found.all(&act.tx).await?.into_iter().map(|row| (row.id, row)));
     }
     let people = |ids: Vec<Uuid>| ids.iter().filter_map(|id| rows.get(id).cloned()).collect();
-    Ok(of
-        .into_iter()
-        .map(|(enrollment, ids)| (enrollment, people(ids)))
-        .collect())
+    Ok(of.into_iter().map(|(reminder, ids)| (reminder, people(ids))).collect())
 }
 
-/// Today's therapists of these units, and of these providers as a whole.
-async fn therapists(act: &Act, units: &HashSet<Uuid>, providers: &HashSet<Uuid>) -> Result<Vec<assignment::Model>> {
-    let anywhere = Condition::all()
-        .add(assignment::Column::UnitId.is_null())
-        .add(assignment::Column::ProviderId.is_in(providers.iter().copied()));
-    Ok(assignment::Entity::find()
-        .filter(assignment::Column::Role.eq(Stored(Role::Therapist)))
-        .filter(
-            Condition::any()
-                .add(assignment::Column::UnitId.is_in(units.iter().copied()))
-                .add(anywhere),
-        )
-        .filter(assignment::Column::ValidFrom.lte(act.now))
-        .filter(
-            Condition::any()
-                .add(assignment::Column::ValidUntil.is_null())
-                .add(assignment::Column::ValidUntil.gt(act.now)),
-        )
-        .all(&act.tx)
-        .await?)
+/// Those who are named to treat in the enrollments of reminders, by enrollment.
+async fn therapists(
+    act: &Act,
+    reminders: &[(&reminder::Model, &enrollment::Model)],
+) -> Result<HashMap<Uuid, Vec<Uuid>>> {
+    use enrollment_therapist::Column;
+    let mut named: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    let enrollments: HashSet<Uuid> = reminders.iter().map(|(_, enrollment)| enrollment.id).collect();
+    for chunk in enrollments.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        let is_on = Condition::any()
+            .add(Column::ValidUntil.is_null())
+            .add(Column::ValidUntil.gt(act.now));
+        let rows = enrollment_therapist::Entity::find()
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(Column::ValidFrom.lte(act.now))
+            .filter(is_on)
+            .order_by_asc(Column::StaffId);
+        for row in rows.all(&act.tx).await? {
+            named.entry(row.enrollment_id).or_default().push(row.staff_id);
+        }
+    }
+    Ok(named)
 }

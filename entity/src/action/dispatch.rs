@@ -10,6 +10,7 @@ use rules::{
     answer::{self, Answers},
     facts::Audience,
     period::Period,
+    window::Window,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     act::{Act, BATCH, Cause},
-    applies,
+    applies::SkipReason,
     content::Content,
     dispatch::{ActiveModel, Column, DispatchStatus, Entity, Model},
     enrollment,
@@ -140,27 +141,18 @@ fn decide(
     } else {
         asked.max(act.now)
     };
-    let expires_at = send.expires_after.map(|after| after.add_to(available_at, zone));
-    let mut remind_at: Vec<DateTime<Utc>> = send
-        .remind_after
-        .iter()
-        .map(|after| after.add_to(available_at, zone))
-        .filter(|at| expires_at.is_none_or(|until| *at < until))
-        .collect();
-    remind_at.sort_unstable();
-    remind_at.dedup();
-
-    let middle = expires_at.map(|until| available_at + (until - available_at) / 2);
+    let window = Window::new(available_at, send.expires_after, &send.remind_after, zone);
     let mut dispatch = new(act, enrollment, &send.form_key, form.id, available_at, send.cause);
     dispatch.firing_id = send.firing_id;
-    dispatch.expires_at = expires_at;
-    dispatch.overdue_at = remind_at.first().copied().or(middle);
+    dispatch.expires_at = window.expires_at;
+    dispatch.overdue_at = window.overdue_at;
     dispatch.due_at = if available_at > act.now {
         Some(available_at)
     } else {
-        expires_at
+        window.expires_at
     };
-    let reminders = remind_at
+    let reminders = window
+        .remind_at
         .into_iter()
         .map(|at| Reminder {
             id: act.id(),
@@ -179,6 +171,12 @@ fn decide(
             skip_reason: None,
             actor: send.cause.actor.into(),
             created_at: act.now,
+            flag_id: None,
+            opening: None,
+            ladder: None,
+            rung: None,
+            recipients: None,
+            office_hours: false,
         })
         .collect();
     Ok((dispatch, reminders))
@@ -455,9 +453,9 @@ async fn end_each(
 /// not when a worker came to it.
 pub(super) async fn end(act: &Act, ids: &[Uuid], status: DispatchStatus) -> Result<()> {
     let (ended_at, reason) = match status {
-        DispatchStatus::Expired => (Expr::col(Column::ExpiresAt), applies::EXPIRED),
-        DispatchStatus::Completed => (Expr::value(act.now), applies::ANSWERED),
-        _ => (Expr::value(act.now), applies::CANCELLED),
+        DispatchStatus::Expired => (Expr::col(Column::ExpiresAt), SkipReason::Expired),
+        DispatchStatus::Completed => (Expr::value(act.now), SkipReason::Answered),
+        _ => (Expr::value(act.now), SkipReason::Cancelled),
     };
     for chunk in ids.chunks(BATCH) {
         Entity::update_many()

@@ -24,7 +24,7 @@ use crate::{
     assignment::Role,
     attention, citizen,
     directory::Published,
-    enrollment, enrollment_status, enrollment_therapist,
+    enrollment, enrollment_end, enrollment_status, enrollment_therapist,
     error::{Error, Outcome, Result, UserError},
     evaluation,
     event::EventKind,
@@ -149,6 +149,9 @@ pub async fn start(act: &mut Act, start: &StartEnrollment) -> Result<Uuid> {
         actor: Set(act.viewer.actor().into()),
     };
     history.insert(&act.tx).await?;
+    if let Some(end) = end(&row, starts_at.min(act.now), act.cause()) {
+        act.insert::<enrollment_end::Entity>(&[end]).await?;
+    }
     treat(act, row.id, &therapists).await?;
     let evaluation = evaluation::ActiveModel {
         enrollment_id: Set(row.id),
@@ -251,7 +254,7 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
     let latest = latest_statuses(act, &enrollments).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
     let mut rows = Vec::new();
-    let mut history = Vec::new();
+    let (mut history, mut ends) = (Vec::new(), Vec::new());
     for change in changes {
         // Taken out, so that a second change of the same enrollment finds nothing to change.
         let row = enrollments.remove(&change.enrollment_id);
@@ -267,6 +270,7 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
             }
         };
         let content = act.store.library().content(&act.tx, row.version_id).await?;
+        let ended_before = row.ends_at;
         let (row, kind) = match changed(row, change, content.version.duration.as_deref(), act.now) {
             Ok(changed) => changed,
             Err(refused) => {
@@ -290,6 +294,9 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
             reason: Set(act.store.keyring().seal_option(reason.as_deref())?),
             actor: Set(cause.actor.into()),
         });
+        if row.ends_at != ended_before {
+            ends.extend(end(&row, after, cause));
+        }
         act.happened(&row, kind, cause, None, None);
         outcomes.push(Ok(row.id));
         rows.push(row);
@@ -300,6 +307,7 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
             .exec_without_returning(&act.tx)
             .await?;
     }
+    act.insert::<enrollment_end::Entity>(&ends).await?;
     // Nobody can answer any more what is still open.
     rows.retain(has_ended);
     cancel_all(act, &rows, cause).await?;
@@ -399,6 +407,16 @@ fn due_at(row: &enrollment::Model) -> Option<DateTime<Utc>> {
 
 fn ends_at(duration: Option<&str>, start: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
     Some(duration?.parse::<Period>().ok()?.add_to(start, zone))
+}
+
+/// The decision on when an enrollment is to end, for its history; none where it has no end.
+fn end(row: &enrollment::Model, at: DateTime<Utc>, cause: Cause) -> Option<enrollment_end::Model> {
+    row.ends_at.map(|ends_at| enrollment_end::Model {
+        enrollment_id: row.id,
+        at,
+        ends_at: Some(ends_at),
+        actor: cause.actor.into(),
+    })
 }
 
 async fn latest_statuses(

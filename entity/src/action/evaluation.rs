@@ -2,14 +2,11 @@
 //!
 //! A crash anywhere undoes the whole batch: nothing is lost and nothing is done twice. There is no network inside.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    panic::AssertUnwindSafe,
-};
+use std::{collections::HashMap, panic::AssertUnwindSafe};
 
 use chrono::{DateTime, Duration, Utc};
 use rules::{
-    evaluation::{ActiveRule, Evaluation, RuleState, State, evaluate},
+    evaluation::{Evaluation, RuleSet, State, evaluate},
     facts::Facts,
 };
 use sea_orm::{
@@ -23,22 +20,19 @@ use super::{
     flag::{self, Ended},
 };
 use crate::{
-    act::{Act, BATCH},
+    act::{AHEAD, Act, BATCH},
     enrollment,
     error::{Error, Result},
-    evaluation, facts,
+    evaluation,
+    facts::{self, Needs},
     rule::RuleBook,
     rule_state,
-    store::Store,
+    store::{Hint, Store},
     viewer::Viewer,
 };
 
 /// How many enrollments a batch takes at most on SQLite.
 const SQLITE_BATCH: u64 = 100;
-
-/// How far ahead of the clock events are judged with the rest: they are dated microseconds ahead where several come at once.
-/// Those of a machine whose clock is wrong wait for their time.
-const AHEAD: Duration = Duration::seconds(1);
 
 /// Evaluates up to `limit` enrollments that are due; returns how many. A batch that fails is halved until the enrollment
 /// that it fails for is alone; that one is set aside for a while, counted and logged, and the others go on.
@@ -142,9 +136,12 @@ async fn evaluate_claimed(act: &mut Act, limit: u64, ids: Option<&[Uuid]>) -> Re
     }
     let enrollments: Vec<enrollment::Model> = claimed.iter().map(|(_, enrollment)| enrollment.clone()).collect();
     let since = claimed.iter().map(|(evaluation, _)| evaluation.evaluated_until).min();
-    let book = RuleBook::read(&act.tx, &enrollments).await?;
-    let mut facts = facts::load(&act.store, &act.tx, &enrollments, since).await?;
-    let mut states = states(act, &enrollments).await?;
+    let oldest = since.unwrap_or(act.now);
+    let book = RuleBook::read(&act.tx, &enrollments, oldest).await?;
+    let needs = Needs::of(book.definitions());
+    let mut facts = facts::load(&act.store, &act.tx, &enrollments, &needs, since).await?;
+    let ids: Vec<Uuid> = enrollments.iter().map(|row| row.id).collect();
+    let mut states = rule_state::remembered(&act.tx, &ids).await?;
 
     let mut decided = Vec::new();
     for (evaluation, enrollment) in &claimed {
@@ -162,7 +159,7 @@ async fn evaluate_claimed(act: &mut Act, limit: u64, ids: Option<&[Uuid]>) -> Re
             .filter(|at| *at <= act.now + AHEAD)
             .max();
         let until = ahead.map_or(act.now, |at| at.max(act.now));
-        let evaluation = judged(&book.of(enrollment), &facts, &state, until)?;
+        let evaluation = judged(&book.with_trials(enrollment), &facts, &state, until)?;
         decided.push(Decided {
             enrollment: enrollment.clone(),
             facts,
@@ -176,11 +173,15 @@ async fn evaluate_claimed(act: &mut Act, limit: u64, ids: Option<&[Uuid]>) -> Re
     act.now = judged.map_or(act.now, |judged| judged.max(act.now));
     firing::carry_out(act, &firings).await?;
     end_episodes(act, &decided).await?;
+    if u64::try_from(claimed.len()).is_ok_and(|claimed| claimed >= limit) {
+        // A changed rule on its way may be waiting until fewer are due.
+        act.hint(Hint::Due);
+    }
     Ok(claimed.len())
 }
 
 /// Evaluates one enrollment. A panic is a bug, and must stop this enrollment alone.
-fn judged(rules: &[ActiveRule], facts: &Facts, state: &State, until: DateTime<Utc>) -> Result<Evaluation> {
+fn judged(rules: &RuleSet, facts: &Facts, state: &State, until: DateTime<Utc>) -> Result<Evaluation> {
     std::panic::catch_unwind(AssertUnwindSafe(|| evaluate(rules, facts, state, until)))
         .map_err(|_| Error::Corrupt(format!("the rules of enrollment {} cannot be judged", facts.enrollment)))
 }
@@ -222,27 +223,6 @@ async fn claim(act: &Act, limit: u64, ids: Option<&[Uuid]>) -> Result<Vec<(evalu
         .collect())
 }
 
-async fn states(act: &Act, enrollments: &[enrollment::Model]) -> Result<HashMap<Uuid, BTreeMap<String, RuleState>>> {
-    let rows = rule_state::Entity::find()
-        .filter(rule_state::Column::EnrollmentId.is_in(enrollments.iter().map(|row| row.id)))
-        .all(&act.tx)
-        .await?;
-    let mut states: HashMap<Uuid, BTreeMap<String, RuleState>> = HashMap::new();
-    for row in rows {
-        states.entry(row.enrollment_id).or_default().insert(
-            row.rule_key,
-            RuleState {
-                episode: u32::try_from(row.episode).unwrap_or_default(),
-                episode_since: row.episode_since,
-                episode_fired: row.episode_fired,
-                last_fired_at: row.last_fired_at,
-                firings: u32::try_from(row.firings).unwrap_or_default(),
-            },
-        );
-    }
-    Ok(states)
-}
-
 /// Writes what is to be remembered, and when to look again.
 async fn write_states(act: &Act, decided: &[Decided]) -> Result<()> {
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
@@ -258,15 +238,26 @@ async fn write_states(act: &Act, decided: &[Decided]) -> Result<()> {
                 episode: number(state.episode),
                 episode_since: state.episode_since,
                 episode_fired: state.episode_fired,
+                episode_depth: number(state.episode_depth),
                 last_fired_at: state.last_fired_at,
                 firings: number(state.firings),
+                done: serde_json::to_value(&state.done)
+                    .map_err(|error| Error::Corrupt(format!("what a rule has done cannot be written: {error}")))?,
             };
             rows.push(row.into_active_model().reset_all());
         }
     }
     use rule_state::Column as S;
     let replace = OnConflict::columns([S::EnrollmentId, S::RuleKey])
-        .update_columns([S::Episode, S::EpisodeSince, S::EpisodeFired, S::LastFiredAt, S::Firings])
+        .update_columns([
+            S::Episode,
+            S::EpisodeSince,
+            S::EpisodeFired,
+            S::EpisodeDepth,
+            S::LastFiredAt,
+            S::Firings,
+            S::Done,
+        ])
         .to_owned();
     for chunk in rows.chunks(BATCH) {
         let insert = rule_state::Entity::insert_many(chunk.iter().cloned()).on_conflict(replace.clone());

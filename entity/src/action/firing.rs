@@ -13,8 +13,10 @@ use uuid::Uuid;
 use super::{
     content_override::{self, Change, Target},
     dispatch::{self, Send},
+    escalation::{self, Ladder},
     evaluation::Decided,
     flag::{self, Raise},
+    message,
     reminder::{self, Plan},
 };
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
     enrollment,
     error::{Error, Outcome, Result},
     firing::{Column, Entity, Model, Outcome as FiringOutcome},
-    rule::RuleBook,
+    rule::{self, RuleBook},
     stored::Stored,
     viewer::Actor,
 };
@@ -60,17 +62,20 @@ impl ToDo<'_> {
 /// Records the firings, and returns those that are to be carried out: not what has fired before as the same occurrence, not
 /// what is only tried, not what was refused.
 pub(super) async fn write<'a>(act: &Act, book: &'a RuleBook, decided: &'a [Decided]) -> Result<Vec<ToDo<'a>>> {
-    let all: Vec<(&Decided, &Firing)> = decided
+    let firings = |one: &'a Decided| one.evaluation.firings.iter();
+    let all = decided
         .iter()
-        .flat_map(|one| one.evaluation.firings.iter().map(move |firing| (one, firing)))
+        .flat_map(|one| firings(one).map(move |firing| (one, firing)));
+    let all: Vec<(&Decided, &Firing, (String, String))> = all
+        .map(|(one, firing)| (one, firing, rule::recorded(&firing.rule, &firing.occurrence)))
         .collect();
     let mut known: HashSet<(Uuid, String, String)> = HashSet::new();
     for chunk in all.chunks(BATCH) {
         let rows: Vec<(Uuid, String, String)> = Entity::find()
             .select_only()
             .columns([Column::EnrollmentId, Column::RuleKey, Column::Occurrence])
-            .filter(Column::EnrollmentId.is_in(chunk.iter().map(|(one, _)| one.enrollment.id)))
-            .filter(Column::Occurrence.is_in(chunk.iter().map(|(_, firing)| firing.occurrence.as_str())))
+            .filter(Column::EnrollmentId.is_in(chunk.iter().map(|(one, ..)| one.enrollment.id)))
+            .filter(Column::Occurrence.is_in(chunk.iter().map(|(.., (_, occurrence))| occurrence.as_str())))
             .into_tuple()
             .all(&act.tx)
             .await?;
@@ -78,8 +83,8 @@ pub(super) async fn write<'a>(act: &Act, book: &'a RuleBook, decided: &'a [Decid
     }
     let mut rows = Vec::new();
     let mut to_do = Vec::new();
-    for (one, firing) in all {
-        if !known.insert((one.enrollment.id, firing.rule.clone(), firing.occurrence.clone())) {
+    for (one, firing, (rule_key, occurrence)) in all {
+        if !known.insert((one.enrollment.id, rule_key.clone(), occurrence.clone())) {
             continue;
         }
         let Some((definition, dry_run)) = book.version(firing.version) else {
@@ -94,8 +99,8 @@ pub(super) async fn write<'a>(act: &Act, book: &'a RuleBook, decided: &'a [Decid
         let row = Model {
             id,
             enrollment_id: one.enrollment.id,
-            rule_key: firing.rule.clone(),
-            occurrence: firing.occurrence.clone(),
+            rule_key,
+            occurrence,
             rule_version_id: firing.version,
             at: firing.at,
             fired_at: act.now,
@@ -161,7 +166,8 @@ impl<T> Slice<T> {
 /// When the database fails.
 pub(super) async fn carry_out(act: &mut Act, firings: &[ToDo<'_>]) -> Result<()> {
     let (mut sends, mut reminders) = (Slice::new(), Slice::new());
-    let (mut flags, mut changes) = (Slice::new(), Slice::new());
+    let (mut flags, mut changes, mut messages) = (Slice::new(), Slice::new(), Slice::new());
+    let mut ladders = Slice::new();
     let mut undone = BTreeSet::new();
     for firing in firings {
         for action in &firing.definition.actions {
@@ -217,6 +223,28 @@ pub(super) async fn carry_out(act: &mut Act, firings: &[ToDo<'_>]) -> Result<()>
                         cause: firing.cause(),
                     },
                 ),
+                Action::SendMessage(message) => messages.push(
+                    firing,
+                    message::Send {
+                        enrollment_id: firing.enrollment.id,
+                        body: message.body.clone(),
+                        firing_id: Some(firing.id),
+                        cause: firing.cause(),
+                    },
+                ),
+                Action::Escalate(escalate) => ladders.push(
+                    firing,
+                    Ladder {
+                        enrollment_id: firing.enrollment.id,
+                        kind: escalate.kind.clone(),
+                        rungs: escalate.rungs.clone(),
+                        office_hours: escalate.office_hours,
+                        rule_key: firing.firing.rule.clone(),
+                        firing_id: firing.id,
+                        at: firing.firing.at,
+                        cause: firing.cause(),
+                    },
+                ),
                 Action::OpenModule(to) => changes.push(firing, firing.change(Target::Module(to.module.clone()), true)),
                 Action::HideModule(to) => changes.push(firing, firing.change(Target::Module(to.module.clone()), false)),
                 Action::OpenSection(to) => {
@@ -233,11 +261,17 @@ pub(super) async fn carry_out(act: &mut Act, firings: &[ToDo<'_>]) -> Result<()>
     sends.settle("dispatchForm", dispatch::send(act, &sends.asked).await?, &mut undone);
     reminders.settle("remind", reminder::plan(act, &reminders.asked).await?, &mut undone);
     flags.settle("raiseFlag", flag::raise(act, &flags.asked).await?, &mut undone);
+    ladders.settle(
+        "escalate",
+        escalation::escalate(act, &ladders.asked).await?,
+        &mut undone,
+    );
     changes.settle(
         "changeContent",
         content_override::change(act, &changes.asked).await?,
         &mut undone,
     );
+    messages.settle("sendMessage", message::send(act, &messages.asked).await?, &mut undone);
     write_undone(act, &undone).await
 }
 

@@ -3,19 +3,29 @@
 //! Of a kind and audience an enrollment has one unresolved flag, with its causes beside it. It is as serious as the most
 //! serious of the causes that stand.
 
+mod ending;
+mod history;
+
+pub use ending::{Ended, end_causes};
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rules::facts::{Audience, Severity};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use rules::{
+    facts::{Audience, Severity},
+    validate::MAX_KIND,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
+use self::{ending::ended, history::History};
+use super::escalation;
 use crate::{
     act::{Act, BATCH, Cause},
     enrollment,
     error::{Outcome, Result, UserError},
     event::EventKind,
     flag::{self, ActiveModel, Column, Entity, FlagStatus, Model},
-    flag_cause, flag_change, input,
+    flag_cause, input,
     seal::Sealed,
     stored::Stored,
 };
@@ -45,19 +55,6 @@ pub struct Raise {
     pub cause: Cause,
 }
 
-/// An episode of a rule that has ended, and with it the causes that it raised.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// The enrollment.
-    pub enrollment_id: Uuid,
-    /// The key of the rule.
-    pub rule_key: String,
-    /// The occurrence that the episode fired as.
-    pub occurrence: String,
-    /// The depth that what follows carries, so that rules which resolve one another's flags come to an end.
-    pub depth: u32,
-}
-
 /// What tells the unresolved flags apart.
 type Key = (Uuid, String, Audience);
 
@@ -78,7 +75,8 @@ pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>
     let enrollments = act.treated(&ids).await?;
     let kinds: BTreeSet<&str> = raises.iter().map(|raise| raise.kind.trim()).collect();
     let mut flags = unresolved(act, &enrollments, &kinds).await?;
-    let (mut causes, mut changes) = (Vec::new(), Vec::new());
+    let mut history = History::read(act, enrollments.keys(), flags.values().map(|raised| &raised.row)).await?;
+    let mut causes = Vec::new();
     // The flags of a rule are called alike: sealed once, they are also written together.
     let mut titles: HashMap<String, Sealed> = HashMap::new();
     let mut outcomes = Vec::with_capacity(raises.len());
@@ -117,7 +115,7 @@ pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>
         let flag_id = raised.row.id;
         causes.push(cause(act, flag_id, &raise, title, note.clone()));
         if opened {
-            changes.push(change(act, flag_id, FlagStatus::Open, note, raise.cause));
+            history.add(act, &raised.row, FlagStatus::Open, note, raise.cause);
         }
         if opened || raise.severity == Severity::Urgent {
             let kind = EventKind::FlagRaised;
@@ -136,20 +134,17 @@ pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>
     let changed = flags.into_values().filter(|flag| flag.is_changed && !flag.is_new);
     write(act, changed.map(|flag| flag.row)).await?;
     act.insert::<flag_cause::Entity>(&causes).await?;
-    act.insert::<flag_change::Entity>(&changes).await?;
+    history.write(act).await?;
     Ok(outcomes)
 }
-
-/// The longest kind of a flag, in characters.
-const KIND: usize = 64;
 
 fn checked(raise: &Raise) -> Result<Raise, Vec<UserError>> {
     let mut errors = Vec::new();
     let mut keep = |checked: Result<String, UserError>| checked.map_err(|error| errors.push(error)).unwrap_or_default();
     let kind = keep(input::name(&raise.kind, "kind"));
     let title = keep(input::name(&raise.title, "title"));
-    if kind.chars().count() > KIND {
-        let message = format!("At most {KIND} characters, please.");
+    if kind.chars().count() > MAX_KIND {
+        let message = format!("At most {MAX_KIND} characters, please.");
         errors.push(UserError::new("TOO_LONG", "kind", message));
     }
     let note = input::note(raise.note.as_deref(), "note").map_err(|error| errors.push(error));
@@ -213,17 +208,6 @@ fn cause(act: &Act, flag_id: Uuid, raise: &Raise, title: Sealed, note: Option<Se
         auto_resolve: raise.auto_resolve,
         raised_at: act.now,
         ended_at: None,
-    }
-}
-
-fn change(act: &Act, flag_id: Uuid, status: FlagStatus, note: Option<Sealed>, cause: Cause) -> flag_change::Model {
-    flag_change::Model {
-        id: act.id(),
-        flag_id,
-        at: act.now,
-        status: status.into(),
-        note,
-        actor: cause.actor.into(),
     }
 }
 
@@ -311,6 +295,7 @@ pub async fn acknowledge(act: &mut Act, flag_id: Uuid, note: Option<&str>) -> Re
         status: Set(FlagStatus::Acknowledged.into()),
         acknowledged_at: Set(Some(act.now)),
         acknowledged_by: Set(act.viewer.staff()),
+        escalate_at: Set(None),
         ..ActiveModel::default()
     };
     settle(act, &enrollment, &flag, set, note, FlagStatus::Acknowledged).await
@@ -373,10 +358,12 @@ async fn settle(
         .filter(Column::Id.eq(flag.id))
         .exec(&act.tx)
         .await?;
+    escalation::stop(act, &[flag.id]).await?;
     let note = act.store.keyring().seal_option(note.as_deref())?;
     let cause = act.cause();
-    act.insert::<flag_change::Entity>(&[change(act, flag.id, status, note, cause)])
-        .await?;
+    let mut history = History::read(act, [&enrollment.id], [flag]).await?;
+    history.add(act, flag, status, note, cause);
+    history.write(act).await?;
     let kind = match status {
         FlagStatus::Acknowledged => EventKind::FlagAcknowledged,
         _ => EventKind::FlagResolved,
@@ -384,144 +371,4 @@ async fn settle(
     act.happened(enrollment, kind, cause, Some(flag.id), Some(&flag.kind));
     act.attention(enrollment.id);
     Ok(flag.id)
-}
-
-/// Ends the causes that rules raised in these episodes, where they end by themselves. A flag
-/// whose last cause that was is resolved; one that others still stand for is as serious as they are.
-///
-/// # Errors
-/// When the database fails.
-pub async fn end_causes(act: &mut Act, episodes: &[Ended]) -> Result<()> {
-    if episodes.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<Uuid> = episodes.iter().map(|episode| episode.enrollment_id).collect();
-    let enrollments = act.enrollments(&ids).await?;
-    let flags = unresolved_of(act, &enrollments).await?;
-    let mut standing = standing(act, &flags).await?;
-
-    let depths: HashMap<(Uuid, &str, &str), u32> = episodes
-        .iter()
-        .map(|one| {
-            (
-                (one.enrollment_id, one.rule_key.as_str(), one.occurrence.as_str()),
-                one.depth,
-            )
-        })
-        .collect();
-    let mut ends = Vec::new();
-    let (mut resolved, mut changed) = (Vec::new(), Vec::new());
-    for mut flag in flags {
-        let causes = standing.remove(&flag.id).unwrap_or_default();
-        let depth_of = |cause: &flag_cause::Model| {
-            let (rule, occurrence) = cause.rule_key.as_deref().zip(cause.occurrence.as_deref())?;
-            let depth = depths.get(&(flag.enrollment_id, rule, occurrence)).copied();
-            depth.filter(|_| cause.auto_resolve)
-        };
-        let Some(depth) = causes.iter().filter_map(depth_of).max() else {
-            continue;
-        };
-        let (ended, left): (Vec<_>, Vec<_>) = causes.into_iter().partition(|cause| depth_of(cause).is_some());
-        ends.extend(ended.into_iter().map(|cause| cause.id));
-        // The first of the most serious gives the title.
-        match left.into_iter().reduce(|worst, cause| {
-            if cause.severity.0 > worst.severity.0 {
-                cause
-            } else {
-                worst
-            }
-        }) {
-            None => resolved.push((flag, depth)),
-            Some(worst) if worst.severity != flag.severity => {
-                flag.severity = worst.severity;
-                flag.title = worst.title;
-                changed.push(flag);
-            }
-            Some(_) => {}
-        }
-    }
-    for chunk in ends.chunks(BATCH) {
-        flag_cause::Entity::update_many()
-            .set(ended(act))
-            .filter(flag_cause::Column::Id.is_in(chunk.iter().copied()))
-            .exec(&act.tx)
-            .await?;
-    }
-    for flag in &changed {
-        act.attention(flag.enrollment_id);
-    }
-    write(act, changed.into_iter()).await?;
-    auto_resolve(act, &enrollments, &resolved).await
-}
-
-async fn unresolved_of(act: &Act, enrollments: &BTreeMap<Uuid, enrollment::Model>) -> Result<Vec<Model>> {
-    let ids: Vec<Uuid> = enrollments.keys().copied().collect();
-    let mut flags = Vec::new();
-    for chunk in ids.chunks(BATCH) {
-        let rows = Entity::find()
-            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
-            .filter(is_unresolved());
-        flags.extend(rows.all(&act.tx).await?);
-    }
-    Ok(flags)
-}
-
-/// The causes for which flags stand, oldest first.
-async fn standing(act: &Act, flags: &[Model]) -> Result<HashMap<Uuid, Vec<flag_cause::Model>>> {
-    let mut standing: HashMap<Uuid, Vec<flag_cause::Model>> = HashMap::new();
-    for chunk in flags.chunks(BATCH) {
-        let rows = flag_cause::Entity::find()
-            .filter(flag_cause::Column::FlagId.is_in(chunk.iter().map(|flag| flag.id)))
-            .filter(flag_cause::Column::EndedAt.is_null())
-            .order_by_asc(flag_cause::Column::RaisedAt)
-            .order_by_asc(flag_cause::Column::Id);
-        for row in rows.all(&act.tx).await? {
-            standing.entry(row.flag_id).or_default().push(row);
-        }
-    }
-    Ok(standing)
-}
-
-async fn auto_resolve(
-    act: &mut Act,
-    enrollments: &BTreeMap<Uuid, enrollment::Model>,
-    flags: &[(Model, u32)],
-) -> Result<()> {
-    let caused = act.cause();
-    for chunk in flags.chunks(BATCH) {
-        Entity::update_many()
-            .set(ActiveModel {
-                status: Set(FlagStatus::AutoResolved.into()),
-                resolved_at: Set(Some(act.now)),
-                escalate_at: Set(None),
-                ..ActiveModel::default()
-            })
-            .filter(Column::Id.is_in(chunk.iter().map(|(flag, _)| flag.id)))
-            .exec(&act.tx)
-            .await?;
-    }
-    let changes: Vec<flag_change::Model> = flags
-        .iter()
-        .map(|(flag, _)| change(act, flag.id, FlagStatus::AutoResolved, None, caused))
-        .collect();
-    act.insert::<flag_change::Entity>(&changes).await?;
-    for (flag, depth) in flags {
-        if let Some(enrollment) = enrollments.get(&flag.enrollment_id) {
-            let kind = EventKind::FlagResolved;
-            let cause = Cause {
-                depth: *depth,
-                ..caused
-            };
-            act.happened(enrollment, kind, cause, Some(flag.id), Some(&flag.kind));
-            act.attention(enrollment.id);
-        }
-    }
-    Ok(())
-}
-
-fn ended(act: &Act) -> flag_cause::ActiveModel {
-    flag_cause::ActiveModel {
-        ended_at: Set(Some(act.now)),
-        ..flag_cause::ActiveModel::default()
-    }
 }

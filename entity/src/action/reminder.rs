@@ -1,27 +1,34 @@
 //! Planning reminders, and letting them leave when they are due and still apply.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
-use rules::facts::{Audience, Channel};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use chrono::{DateTime, Duration, Utc};
+use rules::{
+    definition::Recipients,
+    facts::{Audience, Channel},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, IntoCondition},
+};
 use uuid::Uuid;
 
 use super::{
     answerable::{has_ended, not_active},
-    delivery,
+    delivery, escalation,
 };
 use crate::{
     act::{Act, BATCH, Cause},
-    applies,
+    applies::{self, SkipReason},
     delivery::DeliveryStatus,
     dispatch, enrollment,
     error::{Error, Outcome, Result, UserError},
     event::EventKind,
+    halves::Halves,
     reminder::{ActiveModel, Column, Entity, Model},
-    store::Hint,
-    stored::Stored,
-    viewer::Actor,
+    store::{Hint, Store},
+    viewer::{Actor, Viewer},
 };
 
 /// A reminder to be planned.
@@ -117,6 +124,12 @@ fn new(act: &Act, enrollment: &enrollment::Model, plan: &Plan) -> Result<Model> 
         skip_reason: None,
         actor: plan.cause.actor.into(),
         created_at: act.now,
+        flag_id: None,
+        opening: None,
+        ladder: None,
+        rung: None,
+        recipients: None,
+        office_hours: false,
     })
 }
 
@@ -137,19 +150,91 @@ async fn dispatches(act: &Act, plans: &[Plan]) -> Result<HashMap<Uuid, Uuid>> {
     Ok(found)
 }
 
+/// How long a reminder is set aside that cannot be read.
+const PAUSE: Duration = Duration::minutes(10);
+
+/// As [`leave`], in a unit of work of its own. A batch that fails is halved until the reminder that it fails for is alone; that
+/// one is set aside for a while and logged, and the others go on.
+///
+/// # Errors
+/// When the database is away or busy: then the same batch is tried again later.
+pub async fn run(store: &Store, limit: u64) -> Result<usize> {
+    match batch(store, limit, None).await {
+        Err(error) if !error.is_transient() => {}
+        done => return done,
+    }
+    let ids: Vec<Uuid> = due(store.now(), limit, None)
+        .select_only()
+        .column(Column::Id)
+        .into_tuple()
+        .all(store.connection())
+        .await?;
+    let mut done = 0;
+    let mut halves = Halves::of(ids);
+    while let Some(part) = halves.next_part() {
+        match batch(store, limit, Some(&part)).await {
+            Ok(count) => done += count,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                if let Some(id) = halves.split(part) {
+                    set_aside(store, id, &error).await?;
+                    done += 1;
+                }
+            }
+        }
+    }
+    Ok(done)
+}
+
+async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
+    tracing::error!(reminder = %id, reason = error.kind(), "a reminder cannot leave and is set aside");
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(store.now() + PAUSE))
+        .filter(Column::Id.eq(id))
+        .filter(Column::DueAt.lte(store.now()))
+        .exec(store.connection())
+        .await?;
+    Ok(())
+}
+
+async fn batch(store: &Store, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
+    let mut act = store.act(&Viewer::system()).await?;
+    match leave_some(&mut act, limit, of).await {
+        Ok(done) => {
+            act.commit().await?;
+            Ok(done)
+        }
+        Err(error) => {
+            // What it holds is free again before anybody looks for it in smaller parts.
+            act.undo().await;
+            Err(error)
+        }
+    }
+}
+
+/// The reminders that are due, or those of them that are given, longest due first.
+fn due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<Entity> {
+    let due = Entity::find()
+        .filter(Column::DueAt.lte(now))
+        .order_by_asc(Column::DueAt)
+        .limit(limit.min(BATCH as u64));
+    match of {
+        Some(ids) => due.filter(Column::Id.is_in(ids.iter().copied())),
+        None => due,
+    }
+}
+
 /// Lets the reminders leave that are due and still apply. Gives how many were looked at, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn leave(act: &mut Act, limit: u64) -> Result<usize> {
-    let limit = limit.min(BATCH as u64);
+    leave_some(act, limit, None).await
+}
+
+async fn leave_some(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
     let now = act.now;
-    let due = || {
-        Entity::find()
-            .filter(Column::DueAt.lte(now))
-            .order_by_asc(Column::DueAt)
-            .limit(limit)
-    };
+    let due = || due(now, limit, of);
     let ids: Vec<Uuid> = act
         .store
         .skip_locked(due())
@@ -170,8 +255,9 @@ pub async fn leave(act: &mut Act, limit: u64) -> Result<usize> {
     Ok(looked_at)
 }
 
-/// Lets reminders go, each with who is behind it: those that do not apply any more, or reach nobody, are skipped.
-async fn go(
+/// Lets reminders go, each with who is behind it: those that do not apply any more, or reach nobody, are skipped; those of a
+/// unit that is closed wait until it opens.
+pub(super) async fn go(
     act: &mut Act,
     enrollments: &BTreeMap<Uuid, enrollment::Model>,
     reminders: Vec<(Model, Cause)>,
@@ -184,48 +270,43 @@ async fn go(
         .map(|(id, enrollment)| (*id, enrollment.clone()))
         .collect();
     let rows: Vec<Model> = reminders.iter().map(|(row, _)| row.clone()).collect();
-    let mut obstacles = applies::obstacles(&act.tx, &rows, &by_id, act.now).await?;
-    for reminder in overtaken(act, &rows).await? {
-        obstacles.entry(reminder).or_insert(applies::OVERTAKEN);
-    }
-    let going: Vec<Model> = rows
-        .into_iter()
-        .filter(|row| !obstacles.contains_key(&row.id))
-        .collect();
+    // Those about the same that are due but not in hand may overtake what is.
+    let mut all = rows.clone();
+    all.extend(about_the_same(act, &rows).await?);
+    let mut obstacles = applies::obstacles(&act.store, &act.tx, &all, &by_id, act.now).await?;
+    let applying: Vec<&Model> = all.iter().filter(|row| !obstacles.contains_key(&row.id)).collect();
+    let waiting = escalation::waiting(act, &applying, &by_id).await?;
+    let going = applying.into_iter().filter(|row| !waiting.contains_key(&row.id));
+    let going: Vec<Model> = going.cloned().collect();
     let mut deliveries = delivery::make(act, &going, &by_id).await?;
-
-    let mut skipped: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
-    for (reminder, reason) in obstacles {
-        skipped.entry(reason).or_default().push(reminder);
+    let leaving = going
+        .iter()
+        .filter(|row| deliveries.get(&row.id).is_some_and(|made| reaches(made)));
+    for reminder in superseded(leaving) {
+        obstacles.insert(reminder, SkipReason::Superseded);
+        deliveries.remove(&reminder);
     }
+    let in_hand = |id: &Uuid| rows.iter().any(|row| row.id == *id);
+    postpone(act, waiting.into_iter().filter(|(id, _)| in_hand(id))).await?;
+
     let (mut left, mut made) = (Vec::new(), Vec::new());
+    let mut reached_nobody = Vec::new();
     for (row, cause) in &reminders {
         let Some(deliveries) = deliveries.remove(&row.id) else {
             continue;
         };
-        let reaches = deliveries
-            .iter()
-            .any(|delivery| delivery.status.0 != DeliveryStatus::Skipped);
-        if reaches {
+        if reaches(&deliveries) {
             left.push(row.id);
             if let Some(enrollment) = enrollments.get(&row.enrollment_id) {
                 let kind = EventKind::ReminderSent;
                 act.happened(enrollment, kind, *cause, Some(row.id), Some(&row.template));
             }
+            made.extend(deliveries);
         } else {
-            let opted_out = deliveries
-                .iter()
-                .any(|delivery| delivery.reason.as_deref() == Some(applies::OPTED_OUT));
-            let reason = if opted_out {
-                applies::OPTED_OUT
-            } else {
-                applies::NO_ADDRESS
-            };
-            skipped.entry(reason).or_default().push(row.id);
+            obstacles.insert(row.id, why_nobody(&deliveries));
+            reached_nobody.push(row.clone());
         }
-        made.extend(deliveries);
     }
-    act.insert::<crate::delivery::Entity>(&made).await?;
     for chunk in left.chunks(BATCH) {
         Entity::update_many()
             .set(ActiveModel {
@@ -237,63 +318,148 @@ async fn go(
             .exec(&act.tx)
             .await?;
     }
-    for (reason, ids) in skipped {
+    act.insert::<crate::delivery::Entity>(&made).await?;
+    delivery::collapse(act, &made, &by_id).await?;
+    let skipped = rows
+        .iter()
+        .filter_map(|row| Some((row.clone(), *obstacles.get(&row.id)?)))
+        .collect();
+    skip(act, skipped).await?;
+    escalation::hurry(act, &reached_nobody).await?;
+    escalation::note_next(act, &rows).await?;
+    act.hint(Hint::Due);
+    Ok(())
+}
+
+/// Whether any of the deliveries of a reminder reaches somebody.
+fn reaches(deliveries: &[crate::delivery::Model]) -> bool {
+    deliveries
+        .iter()
+        .any(|delivery| delivery.status.0 != DeliveryStatus::Skipped)
+}
+
+/// Why a reminder reaches nobody.
+fn why_nobody(deliveries: &[crate::delivery::Model]) -> SkipReason {
+    let mut reasons = deliveries.iter().filter_map(crate::delivery::Model::skip_reason);
+    match (
+        deliveries.is_empty(),
+        reasons.any(|reason| reason == SkipReason::OptedOut),
+    ) {
+        (true, _) => SkipReason::Nobody,
+        (false, true) => SkipReason::OptedOut,
+        (false, false) => SkipReason::NoAddress,
+    }
+}
+
+/// Lets reminders wait, each until its instant.
+pub(super) async fn postpone(act: &Act, waiting: impl Iterator<Item = (Uuid, DateTime<Utc>)>) -> Result<()> {
+    let mut by_instant: BTreeMap<DateTime<Utc>, Vec<Uuid>> = BTreeMap::new();
+    for (row, until) in waiting {
+        by_instant.entry(until).or_default().push(row);
+    }
+    for (until, ids) in by_instant {
         for chunk in ids.chunks(BATCH) {
             Entity::update_many()
-                .set(skip(act, reason))
+                .col_expr(Column::DueAt, Expr::value(until))
                 .filter(Column::Id.is_in(chunk.iter().copied()))
                 .exec(&act.tx)
                 .await?;
         }
     }
-    act.hint(Hint::Due);
     Ok(())
 }
 
-/// Those of the reminders of a form that a later one for the same people has overtaken: after hours in which nobody worked,
-/// they are not all told at once.
-async fn overtaken(act: &Act, reminders: &[Model]) -> Result<Vec<Uuid>> {
-    let forms: BTreeSet<Uuid> = reminders.iter().filter_map(|row| row.dispatch_id).collect();
-    let mut latest: HashMap<(Uuid, Audience), DateTime<Utc>> = HashMap::new();
-    for chunk in forms.into_iter().collect::<Vec<_>>().chunks(BATCH) {
-        let due: Vec<(Uuid, Stored<Audience>, DateTime<Utc>)> = Entity::find()
-            .select_only()
-            .columns([Column::DispatchId, Column::Audience])
-            .column_as(Column::RemindAt.max(), "latest")
-            .filter(Column::DispatchId.is_in(chunk.iter().copied()))
-            .filter(Column::DueAt.lte(act.now))
-            .group_by(Column::DispatchId)
-            .group_by(Column::Audience)
-            .into_tuple()
-            .all(&act.tx)
-            .await?;
-        latest.extend(due.into_iter().map(|(form, audience, at)| ((form, audience.0), at)));
+/// What several reminders may be about, for the same people: a form, or a flag. Each ladder of a flag stands for itself: one may
+/// wait for office hours, or be switched off, while the other must not.
+type About = (
+    Option<Uuid>,
+    Option<(Uuid, Option<i32>, Option<String>)>,
+    Audience,
+    Option<Recipients>,
+);
+
+fn about(row: &Model) -> Option<About> {
+    let flag = row.flag_id.map(|flag| (flag, row.opening, row.ladder.clone()));
+    let recipients = row.recipients.map(|recipients| recipients.0);
+    (row.dispatch_id.is_some() || flag.is_some()).then_some((row.dispatch_id, flag, row.audience.0, recipients))
+}
+
+/// The other reminders of the same forms, or flags, that are due.
+async fn about_the_same(act: &Act, reminders: &[Model]) -> Result<Vec<Model>> {
+    let mut others = HashMap::new();
+    let concerned: Vec<&Model> = reminders.iter().filter(|row| about(row).is_some()).collect();
+    for chunk in concerned.chunks(BATCH) {
+        let same = Condition::any()
+            .add(Column::DispatchId.is_in(chunk.iter().filter_map(|row| row.dispatch_id)))
+            .add(Column::FlagId.is_in(chunk.iter().filter_map(|row| row.flag_id)));
+        let due = Entity::find().filter(same).filter(Column::DueAt.lte(act.now));
+        others.extend(due.all(&act.tx).await?.into_iter().map(|row| (row.id, row)));
     }
-    let is_overtaken = |row: &&Model| {
-        let latest = row.dispatch_id.and_then(|form| latest.get(&(form, row.audience.0)));
-        latest.is_some_and(|latest| row.remind_at < *latest)
-    };
-    Ok(reminders.iter().filter(is_overtaken).map(|row| row.id).collect())
+    for row in reminders {
+        others.remove(&row.id);
+    }
+    Ok(others.into_values().collect())
+}
+
+/// Those of the reminders that leave now which a later one for the same people overtakes: after hours in which nobody worked,
+/// they are not all told at once.
+fn superseded<'a>(leaving: impl Iterator<Item = &'a Model>) -> Vec<Uuid> {
+    let mut latest: HashMap<About, (DateTime<Utc>, Uuid)> = HashMap::new();
+    let mut overtaken = Vec::new();
+    for row in leaving {
+        let Some(about) = about(row) else { continue };
+        let this = (row.remind_at, row.id);
+        let place = latest.entry(about).or_insert(this);
+        if this != *place {
+            overtaken.push(this.min(*place).1);
+            *place = this.max(*place);
+        }
+    }
+    overtaken
 }
 
 /// Stops the reminders of forms that have not left yet.
-pub(super) async fn stop(act: &Act, dispatches: &[Uuid], reason: &str) -> Result<()> {
+pub(super) async fn stop(act: &Act, dispatches: &[Uuid], reason: SkipReason) -> Result<()> {
     for chunk in dispatches.chunks(BATCH) {
-        Entity::update_many()
-            .set(skip(act, reason))
-            .filter(Column::DispatchId.is_in(chunk.iter().copied()))
-            .filter(Column::DueAt.is_not_null())
-            .exec(&act.tx)
-            .await?;
+        stop_those(act, Column::DispatchId.is_in(chunk.iter().copied()), reason).await?;
     }
     Ok(())
 }
 
-fn skip(act: &Act, reason: &str) -> ActiveModel {
-    ActiveModel {
-        due_at: Set(None),
-        skipped_at: Set(Some(act.now)),
-        skip_reason: Set(Some(reason.to_owned())),
-        ..ActiveModel::default()
+/// Stops those of the reminders that have not left yet.
+pub(super) async fn stop_those(act: &Act, which: impl IntoCondition, reason: SkipReason) -> Result<()> {
+    let rows = Entity::find()
+        .filter(which.into_condition())
+        .filter(Column::DueAt.is_not_null())
+        .all(&act.tx)
+        .await?;
+    skip(act, rows.into_iter().map(|row| (row, reason)).collect()).await
+}
+
+/// Notes that reminders do not leave, and why: each has deliveries that say so, too.
+async fn skip(act: &Act, reminders: Vec<(Model, SkipReason)>) -> Result<()> {
+    let deliveries: Vec<_> = reminders
+        .iter()
+        .flat_map(|(row, reason)| delivery::skipped(act, row, *reason))
+        .collect();
+    let mut by_reason: BTreeMap<SkipReason, Vec<Uuid>> = BTreeMap::new();
+    for (row, reason) in reminders {
+        by_reason.entry(reason).or_default().push(row.id);
     }
+    for (reason, ids) in by_reason {
+        for chunk in ids.chunks(BATCH) {
+            let set = ActiveModel {
+                due_at: Set(None),
+                skipped_at: Set(Some(act.now)),
+                skip_reason: Set(Some(reason.into())),
+                ..ActiveModel::default()
+            };
+            Entity::update_many()
+                .set(set)
+                .filter(Column::Id.is_in(chunk.iter().copied()))
+                .exec(&act.tx)
+                .await?;
+        }
+    }
+    act.insert::<crate::delivery::Entity>(&deliveries).await
 }

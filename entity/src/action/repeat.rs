@@ -126,7 +126,7 @@ pub async fn dispatch_again(act: &mut Act, repeat: Repeat) -> Result<Repeated> {
     };
     Ok(Repeated {
         enrollment_id: enrollment.id,
-        rule_id: rule::save(act, save).await?,
+        rule_id: rule::save(act, save).await?.rule_id,
         form_key: repeat.form_key,
         form_version_id: form.id,
         planned_at: act.now,

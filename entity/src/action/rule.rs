@@ -1,26 +1,25 @@
-//! Saving rules, and bringing them to the enrollments that they concern.
+//! Saving rules. The narrower rules that override one are carried over to what it says then.
 
-use std::collections::BTreeSet;
+mod family;
+mod overriding;
+mod rollout;
 
-use rules::{definition::RuleDefinition, facts::Status, validate};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
-};
+pub use overriding::{OverrideRule, override_rule, remove_override};
+pub use rollout::roll_out;
+
+use rules::{definition::RuleDefinition, validate};
+use sea_orm::{EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::family::{Family, Next, Scope};
 use crate::{
     act::Act,
     assignment::Role,
     content::Content,
-    enrollment,
     error::{Error, Result, UserError},
-    evaluation, rollout, rule,
-    rule::PROGRAM_SCOPE,
-    rule_version,
-    store::Hint,
-    stored::Stored,
+    rule,
     viewer::{Permission, Who},
 };
 
@@ -45,12 +44,22 @@ pub struct SaveRule {
     pub definition: Value,
 }
 
-/// Saves a rule as a new version, unless it says just what the newest one says; returns the rule's id. The enrollments that
-/// it concerns are evaluated anew, in batches.
+/// What came of changing a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The rule.
+    pub rule_id: Uuid,
+    /// What somebody should look at although the rule was changed: overrides that no longer fit it (`OVERRIDE_STALE`).
+    pub warnings: Vec<UserError>,
+}
+
+/// Saves a rule as a new version, unless it says just what the newest one says. Overrides of it are carried over to it in the
+/// same unit of work; one that no longer fits keeps its definition, and the answer warns of it. The enrollments that the rule
+/// concerns are evaluated anew, in batches.
 ///
 /// # Errors
 /// When the viewer may not write rules there, or the rule makes no sense: every problem with its path.
-pub async fn save(act: &mut Act, input: SaveRule) -> Result<Uuid> {
+pub async fn save(act: &mut Act, input: SaveRule) -> Result<Saved> {
     let not_found = || UserError::not_found("programSlug", "program");
     let directory = act.store.directory();
     let published = directory.programs().get(&input.program_slug).ok_or_else(not_found)?;
@@ -68,75 +77,90 @@ pub async fn save(act: &mut Act, input: SaveRule) -> Result<Uuid> {
 
     let content = act.store.library().content(&act.tx, version).await?;
     let definition = check(&input, &content)?;
-    let scope = input
-        .enrollment_id
-        .or(input.unit_id)
-        .map_or_else(|| PROGRAM_SCOPE.to_owned(), |id| id.to_string());
-    let rule_id = named(act, program, unit_id, &input, &scope).await?;
-    let newest = rule_version::Entity::find()
-        .filter(rule_version::Column::RuleId.eq(rule_id))
-        .order_by_desc(rule_version::Column::Number)
-        .one(&act.tx)
-        .await?;
-    let definition = serde_json::to_value(definition)
-        .map_err(|error| Error::Corrupt(format!("a rule cannot be written: {error}")))?;
-    let row = rule_version::Model {
-        id: act.id(),
-        rule_id,
-        number: newest.as_ref().map_or(1, |version| version.number + 1),
-        name: input.name.trim().to_owned(),
-        enabled: input.enabled,
-        dry_run: input.dry_run,
-        definition,
-        effective_at: act.now,
-        actor: act.viewer.actor().into(),
-    };
-    let same = |old: &rule_version::Model| {
-        (&old.name, old.enabled, old.dry_run, &old.definition) == (&row.name, row.enabled, row.dry_run, &row.definition)
-    };
-    if newest.as_ref().is_some_and(same) {
-        return Ok(rule_id);
-    }
-    row.into_active_model().reset_all().insert(&act.tx).await?;
-    let row = rollout::Model {
-        id: act.id(),
-        rule_id,
-        after_id: None,
-        created_at: act.now,
-        finished_at: None,
-    };
-    row.into_active_model().reset_all().insert(&act.tx).await?;
-    act.hint(Hint::Due);
-    Ok(rule_id)
-}
-
-/// The rule of this key and scope, made where there is none. Nobody else saves a version of it until the end.
-async fn named(act: &Act, program: Uuid, unit_id: Option<Uuid>, input: &SaveRule, scope: &str) -> Result<Uuid> {
-    let row = rule::Model {
-        id: act.id(),
+    let scope = Scope {
         program_id: program,
         unit_id,
         enrollment_id: input.enrollment_id,
-        scope: scope.to_owned(),
-        key: input.key.clone(),
-        created_at: act.now,
     };
-    let there = [rule::Column::ProgramId, rule::Column::Key, rule::Column::Scope];
-    rule::Entity::insert(row.into_active_model().reset_all())
-        .on_conflict(OnConflict::columns(there).do_nothing().to_owned())
-        .exec_without_returning(&act.tx)
-        .await?;
-    let mut select = rule::Entity::find()
-        .filter(rule::Column::ProgramId.eq(program))
-        .filter(rule::Column::Key.eq(&input.key))
-        .filter(rule::Column::Scope.eq(scope));
-    if act.store.backend() == DatabaseBackend::Postgres {
-        select = select.lock(LockType::Update);
+    let rule = family::named(act, &scope, &input.key).await?;
+    let mut family = Family::lock(act, program, &input.key).await?;
+    let next = Next {
+        name: input.name.trim().to_owned(),
+        enabled: input.enabled,
+        dry_run: input.dry_run,
+        definition: written(&definition)?,
+        actor: act.viewer.actor(),
+        overrides: None,
+        reason: None,
+        withdrawn: false,
+    };
+    if family.says(rule, &next) {
+        return Ok(unchanged(rule));
     }
-    let row = select.one(&act.tx).await?;
-    row.map(|row| row.id)
-        .ok_or_else(|| Error::Corrupt("a rule that was just saved is missing".into()))
+    change(act, &mut family, rule, next).await
 }
+
+fn unchanged(rule_id: Uuid) -> Saved {
+    let warnings = Vec::new();
+    Saved { rule_id, warnings }
+}
+
+/// Makes a rule that was only tried act: a new version that says the same. Whatever it fired for in the trial counts for
+/// nothing: it is as if it were saved now for the first time; see [`rule::RuleBook`]. Changes nothing where it acts already.
+///
+/// # Errors
+/// When the rule is not there, the viewer may not write it, or it is tried because the rule is that it overrides.
+pub async fn promote(act: &mut Act, rule_id: Uuid) -> Result<Saved> {
+    let rule = changeable(act, rule_id).await?;
+    let mut family = Family::lock(act, rule.program_id, &rule.key).await?;
+    let newest = family.newest(rule.id).cloned();
+    let newest = newest.ok_or_else(|| Error::Corrupt("a rule has no version".to_owned()))?;
+    if newest.withdrawn || !newest.dry_run {
+        return Ok(unchanged(rule.id));
+    }
+    if newest.overrides.is_some() {
+        let message = "This overrides a rule that is only tried: promote that one, and this acts with it.";
+        return Err(UserError::new("OVERRIDES_A_TRIAL", "ruleId", message).into());
+    }
+    let next = Next {
+        dry_run: false,
+        actor: act.viewer.actor(),
+        ..Next::from(newest)
+    };
+    change(act, &mut family, rule.id, next).await
+}
+
+/// Writes the next version of a rule, and whatever follows from it.
+async fn change(act: &mut Act, family: &mut Family, rule_id: Uuid, next: Next) -> Result<Saved> {
+    family.write(act, rule_id, next).await?;
+    let warnings = family.carry_over(act).await?;
+    rollout::begin(act, rule_id).await?;
+    Ok(Saved { rule_id, warnings })
+}
+
+/// A rule by its id, if the viewer may see and change it. That of an enrollment is kept from changing with the enrollment.
+async fn changeable(act: &mut Act, rule_id: Uuid) -> Result<rule::Model> {
+    let rule = visible(act, rule_id).await?;
+    if let Some(id) = rule.enrollment_id {
+        let enrollment = act.enrollment(id, "ruleId").await?;
+        act.changed(enrollment.citizen_id);
+    } else if rule.unit_id.is_none() && !act.viewer.has_role(Role::Designer) {
+        return Err(UserError::new("FORBIDDEN", "ruleId", DESIGNERS_ALONE).into());
+    }
+    Ok(rule)
+}
+
+/// A rule by its id, if the viewer may see it. Whoever sees a rule of a unit or an enrollment may write it.
+async fn visible(act: &Act, rule_id: Uuid) -> Result<rule::Model> {
+    let found = rule::Entity::find_by_id(rule_id)
+        .filter(rule::visible_to(&act.viewer))
+        .one(&act.tx)
+        .await?;
+    found.ok_or_else(|| UserError::not_found("ruleId", "rule").into())
+}
+
+const DESIGNERS_ALONE: &str =
+    "Only a designer may write a rule of a whole program. Name your unit in unitId to write one for it.";
 
 /// A rule of a whole program is its designers' affair; one of a unit or an enrollment, of those who work there.
 fn may_write(act: &Act, input: &SaveRule) -> Result<()> {
@@ -159,13 +183,15 @@ fn may_write(act: &Act, input: &SaveRule) -> Result<()> {
         Some(_) if act.viewer.may(Permission::WriteRules) => Ok(()),
         Some(_) => refused("Your roles at this unit do not include writing rules."),
         None if roles.contains(&Role::Designer) => Ok(()),
-        None => refused(
-            "Only a designer may write a rule of a whole program. Name your unit in unitId to write one for it.",
-        ),
+        None => refused(DESIGNERS_ALONE),
     }
 }
 
-fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinition> {
+/// Checks a rule against the content of a program.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its path.
+pub(crate) fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinition> {
     let mut errors = Vec::new();
     let well_formed = |key: &str| {
         !key.is_empty()
@@ -194,18 +220,7 @@ fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinition> {
     match validate::parse(input.definition.clone()) {
         Err(found) => errors.extend(problems(found)),
         Ok(definition) => {
-            let shape = validate::ProgramShape {
-                forms: content.forms.values().map(|form| &form.form).collect(),
-                modules: content.modules.iter().map(|module| module.row.key.as_str()).collect(),
-                sections: content
-                    .modules
-                    .iter()
-                    .flat_map(|module| &module.sections)
-                    .map(|section| section.row.key.as_str())
-                    .collect(),
-                steps: content.steps().map(|(.., step)| step.row.key.as_str()).collect(),
-            };
-            errors.extend(problems(validate::rule(&definition, &shape)));
+            errors.extend(problems(validate::rule(&definition, &shape_of(content))));
             if errors.is_empty() {
                 return Ok(definition);
             }
@@ -214,71 +229,18 @@ fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinition> {
     Err(Error::Refused(errors))
 }
 
-/// Makes the next enrollments that a saved rule concerns due for evaluation, at most `limit`; returns how many rows it
-/// touched, 0 where no rule is on its way.
-///
-/// # Errors
-/// When the database fails.
-pub async fn roll_out(act: &mut Act, limit: u64) -> Result<usize> {
-    let open = rollout::Entity::find()
-        .filter(rollout::Column::FinishedAt.is_null())
-        .order_by_asc(rollout::Column::CreatedAt)
-        .order_by_asc(rollout::Column::Id);
-    let open = if act.store.backend() == DatabaseBackend::Postgres {
-        open.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-    } else {
-        open
-    };
-    let Some(row) = open.one(&act.tx).await? else {
-        return Ok(0);
-    };
-    let Some(rule) = rule::Entity::find_by_id(row.rule_id).one(&act.tx).await? else {
-        return Ok(0);
-    };
-
-    let statuses = concerned(act, rule.id).await?;
-    let mut select = enrollment::Entity::find()
-        .select_only()
-        .column(enrollment::Column::Id)
-        .filter(enrollment::Column::ProgramId.eq(rule.program_id))
-        .filter(enrollment::Column::Status.is_in(statuses));
-    if let Some(id) = rule.enrollment_id {
-        select = select.filter(enrollment::Column::Id.eq(id));
-    } else if let Some(unit) = rule.unit_id {
-        select = select.filter(enrollment::Column::UnitId.eq(unit));
+/// What a rule of the program may name.
+fn shape_of(content: &Content) -> validate::ProgramShape<'_> {
+    let sections = content.modules.iter().flat_map(|module| &module.sections);
+    validate::ProgramShape {
+        forms: content.forms.values().map(|form| &form.form).collect(),
+        modules: content.modules.iter().map(|module| module.row.key.as_str()).collect(),
+        sections: sections.map(|section| section.row.key.as_str()).collect(),
+        steps: content.steps().map(|(.., step)| step.row.key.as_str()).collect(),
+        templates: crate::template::TEMPLATES.to_vec(),
     }
-    if let Some(after) = row.after_id {
-        select = select.filter(enrollment::Column::Id.gt(after));
-    }
-    let next: Vec<Uuid> = select
-        .order_by_asc(enrollment::Column::Id)
-        .limit(limit)
-        .into_tuple()
-        .all(&act.tx)
-        .await?;
-    evaluation::make_due(&act.tx, &next.iter().copied().collect::<BTreeSet<_>>(), act.now).await?;
-
-    let done = rollout::Entity::update_many().filter(rollout::Column::Id.eq(row.id));
-    match next.last() {
-        Some(last) => done.col_expr(rollout::Column::AfterId, Expr::value(*last)),
-        None => done.col_expr(rollout::Column::FinishedAt, Expr::value(act.now)),
-    }
-    .exec(&act.tx)
-    .await?;
-    act.hint(Hint::Due);
-    Ok(next.len().max(1))
 }
 
-/// The statuses in which a saved rule can change anything: its own, and those of enrollments that are under way, where what
-/// it said before may still be waiting.
-async fn concerned(act: &Act, rule: Uuid) -> Result<Vec<Stored<Status>>> {
-    let newest = rule_version::Entity::find()
-        .filter(rule_version::Column::RuleId.eq(rule))
-        .order_by_desc(rule_version::Column::Number)
-        .one(&act.tx)
-        .await?;
-    let definition = newest.and_then(|version| serde_json::from_value::<RuleDefinition>(version.definition).ok());
-    let mut statuses = vec![Status::Planned, Status::Active, Status::Paused];
-    statuses.extend(definition.into_iter().flat_map(|definition| definition.statuses));
-    Ok(statuses.into_iter().map(Stored).collect())
+fn written(definition: &RuleDefinition) -> Result<Value> {
+    serde_json::to_value(definition).map_err(|error| Error::Corrupt(format!("a rule cannot be written: {error}")))
 }

@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use entity::{
-    action::reminder::Plan,
-    delivery::{Claimed, DeliveryStatus, MAX_ATTEMPTS, Outcome, claim, finish},
+    action::{self, reminder::Plan},
+    applies::SkipReason,
+    assignment,
+    delivery::{Claimed, DeliveryStatus, MAX_ATTEMPTS, Outcome, RECORD_UNREADABLE, claim, confirm, finish},
+    reminder,
+    viewer::Viewer,
 };
-use rules::facts::{Channel, Status};
+use rules::facts::{Audience, Channel, Status};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
 
 use super::world::{Person, World, answers, at};
 
@@ -15,6 +21,16 @@ const LEASE: Duration = Duration::from_secs(600);
 impl World {
     async fn claim(&self, worker: &str, lease: Duration) -> Vec<Claimed> {
         claim(&self.store, worker, 10, lease).await.unwrap()
+    }
+
+    /// Leaves something in a reminder that nobody can read.
+    async fn poison(&self, reminder: Uuid) {
+        reminder::Entity::update_many()
+            .col_expr(reminder::Column::Actor, Expr::value("nonsense"))
+            .filter(reminder::Column::Id.eq(reminder))
+            .exec(self.store.connection())
+            .await
+            .unwrap();
     }
 
     async fn mail(&self, person: &Person) -> entity::delivery::Model {
@@ -113,11 +129,7 @@ async fn whether_it_still_applies_is_asked_again_at_the_last_moment() {
     world.choose(&refusing, Channel::Email, false).await;
     world.store.clock().set(at("2026-11-24T06:00:00Z"));
     assert!(world.claim("one", LEASE).await.is_empty());
-    for (person, reason) in [
-        (&answering, "ANSWERED"),
-        (&pausing, "NOT_ACTIVE"),
-        (&refusing, "OPTED_OUT"),
-    ] {
+    for (person, reason) in [(&answering, "ANSWERED"), (&pausing, "PAUSED"), (&refusing, "OPTED_OUT")] {
         let row = world.mail(person).await;
         assert_eq!(
             (row.status.0, row.reason.as_deref()),
@@ -181,4 +193,136 @@ async fn the_night_is_quiet_for_what_was_to_leave_before_it() {
     }
     world.store.clock().set(at("2026-11-24T06:00:00Z"));
     assert_eq!(world.claim("one", LEASE).await.len(), 2);
+}
+
+#[tokio::test]
+async fn staff_are_told_of_what_they_may_see_only() {
+    let world = World::new().await;
+    let (leaving, blocking, staying) = (world.enroll(0).await, world.enroll(1).await, world.enroll(2).await);
+    let to_staff = |person: &Person| Plan {
+        audience: Audience::Staff,
+        ..world.reminder(person)
+    };
+    let plans = [&blocking, &staying].map(to_staff);
+    world.plan(&Viewer::system(), &plans).await;
+    let mut act = world.act(&blocking.viewer).await;
+    action::access_block::set(&mut act, blocking.citizen, world.unit)
+        .await
+        .unwrap();
+    act.commit().await.unwrap();
+    let claimed = world.claim("one", LEASE).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].row.enrollment_id, staying.enrollment);
+    assert_eq!(
+        world.deliveries(&blocking).await[0].skip_reason(),
+        Some(SkipReason::AccessBlocked)
+    );
+    assert!(finish(&world.store, &claimed[0], &Outcome::Sent).await.unwrap());
+
+    // Whoever is named to treat and has left the unit is not told; where nobody else is left, nobody is.
+    world.plan(&Viewer::system(), &[to_staff(&leaving)]).await;
+    world.store.clock().advance(chrono::Duration::hours(1));
+    assignment::Entity::update_many()
+        .col_expr(assignment::Column::ValidUntil, Expr::value(world.store.now()))
+        .filter(assignment::Column::StaffId.eq(world.staff.staff()))
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    assert!(world.claim("one", LEASE).await.is_empty());
+    assert_eq!(
+        world.deliveries(&leaving).await[0].skip_reason(),
+        Some(SkipReason::NotAssigned)
+    );
+    world.plan(&Viewer::system(), &[to_staff(&staying)]).await;
+    let reminders = world.reminders(&staying).await;
+    let reasons: Vec<_> = reminders
+        .iter()
+        .map(|row| row.skip_reason.map(|reason| reason.0))
+        .collect();
+    assert_eq!(reasons, [None, Some(SkipReason::Nobody)]);
+}
+
+#[tokio::test]
+async fn what_is_confirmed_is_held_as_long_as_what_is_claimed() {
+    let world = World::new().await;
+    let person = world.enroll(0).await;
+    world.plan(&world.staff, &[world.reminder(&person)]).await;
+    let claimed = world.claim("one", LEASE).await;
+    let before = world.mail(&person).await.leased_until.unwrap();
+    assert_eq!(confirm(&world.store, claimed, LEASE * 2).await.unwrap().len(), 1);
+    let after = world.mail(&person).await.leased_until.unwrap();
+    assert!(after >= before + chrono::Duration::seconds(600), "{before} {after}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_keeps_nothing_else_from_leaving() {
+    let world = World::new().await;
+    let people = [world.enroll(0).await, world.enroll(1).await, world.enroll(2).await];
+    let later = world.store.now() + chrono::Duration::hours(1);
+    let plans = people.each_ref().map(|person| Plan {
+        remind_at: Some(later),
+        ..world.reminder(person)
+    });
+    let ids = world.plan(&world.staff, &plans).await;
+    let ids: Vec<Uuid> = ids.into_iter().map(Result::unwrap).collect();
+    world.poison(ids[1]).await;
+    world.store.clock().set(later);
+    assert_eq!(action::reminder::run(&world.store, 10).await.unwrap(), 3);
+    assert_eq!(action::reminder::run(&world.store, 10).await.unwrap(), 0);
+    assert!(world.deliveries(&people[1]).await.is_empty());
+
+    // Nor what cannot be read only when it is claimed, or confirmed.
+    world.poison(ids[0]).await;
+    let claimed = world.claim("one", LEASE).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].row.enrollment_id, people[2].enrollment);
+    let given_up = |row: entity::delivery::Model| {
+        assert_eq!(
+            (row.status.0, row.reason.as_deref(), row.due_at),
+            (DeliveryStatus::Failed, Some(RECORD_UNREADABLE), None)
+        );
+    };
+    given_up(world.mail(&people[0]).await);
+    world.poison(ids[2]).await;
+    assert!(confirm(&world.store, claimed, LEASE).await.unwrap().is_empty());
+    given_up(world.mail(&people[2]).await);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_by_hand_or_may_not_wait_is_not_overtaken_at_night() {
+    let world = World::new().await;
+    let (by_hand, urgent) = (world.enroll(0).await, world.enroll(1).await);
+    let (one_form, other_form) = (
+        world.send(&by_hand, None, &[]).await,
+        world.send(&urgent, None, &[]).await,
+    );
+    world.store.clock().set(at("2026-11-23T20:30:00Z"));
+    let asked = Plan {
+        dispatch_id: Some(one_form),
+        cause: entity::act::Cause {
+            actor: world.staff.actor(),
+            depth: 0,
+        },
+        ..world.reminder(&by_hand)
+    };
+    let told = Plan {
+        dispatch_id: Some(other_form),
+        ..world.reminder(&urgent)
+    };
+    let at_once = Plan {
+        bypass_quiet_hours: true,
+        ..told.clone()
+    };
+    for plan in [asked.clone(), asked, at_once, told.clone(), told] {
+        world.plan(&world.staff, &[plan]).await;
+        world.store.clock().advance(chrono::Duration::minutes(1));
+    }
+    let mails = async |person: &Person| -> Vec<DeliveryStatus> {
+        let rows = world.deliveries(person).await.into_iter();
+        let mails = rows.filter(|row| row.channel.0 == Channel::Email);
+        mails.map(|row| row.status.0).collect()
+    };
+    use DeliveryStatus::{Ready, Skipped};
+    assert_eq!(mails(&by_hand).await, [Ready, Ready]);
+    assert_eq!(mails(&urgent).await, [Ready, Skipped, Ready]);
 }

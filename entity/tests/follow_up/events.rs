@@ -30,7 +30,7 @@ impl World {
 
     /// As [`World::events`], once there are at least so many: on PostgreSQL they come to light when everything that was
     /// written before them is settled, in other databases of the server, too.
-    async fn settled(&self, scope: Scope, cursor: Option<Cursor>, count: usize) -> Vec<Model> {
+    async fn settled(&self, scope: &Scope, cursor: Option<Cursor>, count: usize) -> Vec<Model> {
         let reading = async {
             loop {
                 let events = self.events(&self.staff, scope, cursor, &[]).await;
@@ -45,7 +45,7 @@ impl World {
             .unwrap()
     }
 
-    async fn events(&self, viewer: &Viewer, scope: Scope, cursor: Option<Cursor>, kinds: &[EventKind]) -> Vec<Model> {
+    async fn events(&self, viewer: &Viewer, scope: &Scope, cursor: Option<Cursor>, kinds: &[EventKind]) -> Vec<Model> {
         event::after(&self.store, viewer, scope, cursor, kinds, 100)
             .await
             .unwrap()
@@ -56,7 +56,7 @@ impl World {
 async fn a_reader_goes_on_where_it_was() {
     let world = World::new().await;
     let person = world.enroll(0).await;
-    let unit = Scope::Unit(world.unit);
+    let unit = &Scope::Unit(world.unit);
     world.settled(unit, None, 1).await;
     let start = event::now_cursor(&world.store).await.unwrap();
     assert!(world.events(&world.staff, unit, Some(start), &[]).await.is_empty());
@@ -88,18 +88,19 @@ async fn everybody_reads_their_own() {
     world.flag_for(&person, Audience::Staff).await;
     world.flag_for(&person, Audience::Citizen).await;
     world.flag_for(&other, Audience::Citizen).await;
-    world.settled(Scope::Unit(world.unit), None, 5).await;
+    world.settled(&Scope::Unit(world.unit), None, 5).await;
     let flags = [EventKind::FlagRaised];
     let unit = Scope::Unit(world.unit);
+    let of = |person: &Person| Scope::Citizens(vec![person.citizen]);
     for (viewer, scope, count) in [
-        (&world.staff, unit, 3),
-        (&world.administrator, unit, 0),
+        (&world.staff, unit.clone(), 3),
+        (&world.administrator, unit.clone(), 0),
         (&world.other_unit, unit, 0),
-        (&person.viewer, Scope::Citizen(person.citizen), 1),
-        (&person.viewer, Scope::Citizen(other.citizen), 0),
+        (&person.viewer, of(&person), 1),
+        (&person.viewer, of(&other), 0),
     ] {
         assert_eq!(
-            world.events(viewer, scope, None, &flags).await.len(),
+            world.events(viewer, &scope, None, &flags).await.len(),
             count,
             "{:?}",
             viewer.who

@@ -3,14 +3,15 @@
 use entity::{
     action::flag::{self, Ended, Raise},
     event::EventKind,
+    facts::Needs,
     flag::FlagStatus,
     viewer::Viewer,
 };
 use rules::facts::{Audience, Severity};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
-use super::world::{Person, World, codes};
+use super::world::{Person, START, World, at, codes};
 
 impl World {
     fn cause(&self, person: &Person, severity: Severity, occurrence: Option<&str>) -> Raise {
@@ -129,8 +130,61 @@ async fn a_new_urgent_cause_opens_an_acknowledged_flag_again() {
         .await
         .unwrap();
     let statuses: Vec<_> = history[&flag].iter().map(|change| change.status.0).collect();
-    assert_eq!(statuses.len(), 3);
-    assert!(statuses.contains(&FlagStatus::Acknowledged));
+    assert_eq!(
+        statuses,
+        [FlagStatus::Open, FlagStatus::Acknowledged, FlagStatus::Open],
+        "in their order, although the clock stood"
+    );
+}
+
+#[tokio::test]
+async fn the_state_of_a_flag_can_be_read_as_of_any_instant() {
+    let world = World::new().await;
+    let person = world.enroll(0).await;
+    let urgent = |occurrence| world.cause(&person, Severity::Urgent, Some(occurrence));
+    let hour = |hours: i64| at(START) + chrono::Duration::hours(hours);
+    let flag = world.raise(&[urgent("1")]).await[0];
+    world.store.clock().set(hour(1));
+    let mut act = world.act(&world.staff).await;
+    flag::acknowledge(&mut act, flag, None).await.unwrap();
+    act.commit().await.unwrap();
+    world.store.clock().set(hour(2));
+    world.raise(&[urgent("2")]).await;
+    world.store.clock().set(hour(3));
+    world.end(&person, "1").await;
+    world.store.clock().set(hour(4));
+    world.end(&person, "2").await;
+
+    let row = entity::enrollment::Entity::find_by_id(person.enrollment);
+    let row = row.one(world.store.connection()).await.unwrap().unwrap();
+    let facts = entity::facts::load(&world.store, world.store.connection(), &[row], &Needs::all(), None)
+        .await
+        .unwrap();
+    let read = &facts[&person.enrollment].flags[0];
+    let soon = chrono::Duration::seconds(1);
+    let states = (0..5).map(|hours| read.state(hour(hours) + soon));
+    use rules::facts::FlagState::{Acknowledged, Open, Resolved};
+    assert_eq!(
+        states.collect::<Vec<_>>(),
+        [Open, Acknowledged, Open, Open, Resolved].map(Some)
+    );
+    assert_eq!(read.state(hour(0) - soon), None);
+    assert_eq!(read.openings().count(), 2);
+
+    // What was judged keeps its date: what comes at the same instant comes after it.
+    let judged = hour(6);
+    entity::evaluation::Entity::update_many()
+        .col_expr(entity::evaluation::Column::EvaluatedUntil, Expr::value(judged))
+        .filter(entity::evaluation::Column::EnrollmentId.eq(person.enrollment))
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    world.store.clock().set(judged);
+    let next = world.raise(&[urgent("3")]).await[0];
+    let history = entity::flag::changes(&world.store, &world.staff, &[next])
+        .await
+        .unwrap();
+    assert!(history[&next][0].at > judged);
 }
 
 #[tokio::test]

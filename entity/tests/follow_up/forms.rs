@@ -361,8 +361,8 @@ async fn what_was_taken_back_or_declined_is_over() {
         assert_eq!(codes(refused.unwrap_err()), ["CANCELLED"]);
     }
     assert_eq!(
-        world.reminders(&person).await[0].skip_reason.as_deref(),
-        Some("CANCELLED")
+        world.reminders(&person).await[0].skip_reason,
+        Some(entity::applies::SkipReason::Cancelled.into())
     );
 
     // Who withdraws has nothing left to answer.

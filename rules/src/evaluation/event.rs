@@ -1,46 +1,100 @@
 //! Rules triggered by something that happens.
 
-use super::{ActiveRule, Run, Window};
+use uuid::Uuid;
+
+use super::{Run, Version, Window};
 use crate::{
     as_of::AsOf,
-    definition::EventTrigger,
+    definition::{EventTrigger, Trigger, UnhandledFlag},
     facts::{Event, EventKind, Facts, Instant, Status},
 };
 
 impl Run<'_> {
     /// Folds the events of the window, each against the facts as of itself.
-    pub(super) fn events(
-        &mut self,
-        rule: &ActiveRule,
-        trigger: &EventTrigger,
-        window: Window,
-        owned_until: Option<Instant>,
-        ended: bool,
-    ) {
-        let facts = self.facts;
-        let first = facts.events.partition_point(|event| event.at <= window.after);
-        let mut due: Vec<&Event> = facts
-            .events
-            .iter()
-            .skip(first)
-            .take_while(|event| window.holds(event.at))
-            .collect();
-        due.sort_by_key(|event| (event.at, event.id));
-        for event in due.into_iter().filter(|event| is_meant(trigger, event, facts)) {
+    pub(super) fn events(&mut self, version: &Version, trigger: &EventTrigger, window: Window) {
+        if let EventTrigger::FlagUnhandled(unhandled) = trigger {
+            return self.unhandled_flags(version, unhandled, window);
+        }
+        let (rule, facts) = (&version.active, self.facts);
+        // The new ones are few, and last.
+        let new = facts.events.iter().rev().take_while(|event| event.at > window.after);
+        let first = facts.events.len() - new.count();
+        let due = facts.events.iter().skip(first);
+        let due = due.take_while(|event| window.holds(event.at));
+        for event in due.filter(|event| is_meant(trigger, event, facts)) {
             let as_of = match &event.kind {
                 EventKind::FormCompleted { response, .. } => AsOf::of_response(facts, event.at, *response),
                 _ => AsOf::new(facts, event.at),
             };
             if is_of_status(trigger) || self.in_status(rule, &as_of) {
-                self.fire(rule, &as_of, event.at, event.id.to_string(), event.depth);
+                self.fire(rule, &as_of, event.at, event.id, event.depth);
             }
         }
         // Written by a machine whose clock is ahead.
-        let ahead = facts.events.partition_point(|event| event.at <= self.now);
-        if let Some(event) = facts.events.get(ahead).filter(|_| !ended) {
-            self.wake(event.at, owned_until);
+        if facts.events.last().is_some_and(|last| last.at > self.now) {
+            let ahead = facts.events.partition_point(|event| event.at <= self.now);
+            if let Some(event) = facts.events.get(ahead) {
+                self.wake(version, event.at);
+            }
         }
     }
+
+    /// Judges the flags that have been left unhandled for long enough, at the instant at which that is so. It is no event
+    /// that anybody writes: nothing happened.
+    fn unhandled_flags(&mut self, version: &Version, unhandled: &UnhandledFlag, window: Window) {
+        let (rule, facts) = (&version.active, self.facts);
+        let mut due: Vec<Unhandled> = Vec::new();
+        for flag in facts.flags.iter().filter(|flag| flag.kind == unhandled.kind) {
+            for (index, (opened, handled)) in flag.openings().enumerate() {
+                let mut at = unhandled.after.add_to(opened, facts.zone);
+                if at < rule.effective_from && self.was_still_to_come(version, unhandled, opened) {
+                    at = rule.effective_from;
+                }
+                if handled.is_some_and(|handled| handled <= at) {
+                    continue;
+                }
+                if window.holds(at) {
+                    due.push(Unhandled {
+                        at,
+                        opened,
+                        flag: flag.id,
+                        ordinal: index + 1,
+                    });
+                }
+                self.wake(version, at);
+            }
+        }
+        due.sort_by_key(|due| (due.at, due.flag, due.ordinal));
+        for due in due {
+            let (as_of, line) = (AsOf::new(facts, due.at), format!("unhandled/{}", due.flag));
+            // An edit may have made the time longer since it fired.
+            if !self.in_status(rule, &as_of) || self.is_done(&line, due.opened.naive_utc()) {
+                continue;
+            }
+            let (occurrence, depth) = (format!("{line}/{}", due.ordinal), self.depth_at(due.opened));
+            if self.fire(rule, &as_of, due.at, occurrence, depth) {
+                self.mark_done(line, due.opened.naive_utc(), due.at);
+            }
+        }
+    }
+
+    /// Whether the version before would have judged a flag of the same kind only after this one took its place. A shorter time
+    /// may be over by then, and nobody would judge the flag.
+    fn was_still_to_come(&self, version: &Version, unhandled: &UnhandledFlag, opened: Instant) -> bool {
+        let former = version.former.as_ref().map(|former| &former.trigger);
+        matches!(former, Some(Trigger::Event(EventTrigger::FlagUnhandled(former)))
+            if former.kind == unhandled.kind
+                && former.after.add_to(opened, self.facts.zone) >= version.active.effective_from)
+    }
+}
+
+/// A flag that has been left unhandled for long enough.
+struct Unhandled {
+    at: Instant,
+    opened: Instant,
+    flag: Uuid,
+    /// Which of its openings.
+    ordinal: usize,
 }
 
 /// Whether the trigger is a change of status, which the rule's statuses do not concern.
@@ -62,6 +116,10 @@ fn is_meant(trigger: &EventTrigger, event: &Event, facts: &Facts) -> bool {
         (EventTrigger::EnrollmentPaused(_), EventKind::StatusChanged(Status::Paused)) => true,
         (EventTrigger::EnrollmentEnded(_), EventKind::StatusChanged(Status::Completed | Status::Withdrawn)) => true,
         (EventTrigger::FlagRaised(wanted), EventKind::FlagRaised { kind }) => wanted.kind == *kind,
+        (EventTrigger::MessageReceived(wanted), EventKind::MessageReceived { from }) => {
+            wanted.from.is_none_or(|wanted| wanted == *from)
+        }
+        (EventTrigger::ActivityRegistered(_), EventKind::ActivityRegistered) => true,
         _ => false,
     }
 }

@@ -2,40 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use super::{ActiveRule, Run, TOLERANCE, Window, anchor::anchors, just_before};
+use chrono::NaiveDate;
+
+use super::{Run, TOLERANCE, Version, Window, anchor::anchors, just_before};
 use crate::{
     as_of::AsOf,
-    definition::{CatchUp, Limits, Schedule},
+    definition::{CatchUp, Limits, Schedule, Trigger},
     facts::{Facts, Instant, Status},
-    recurrence::Timetable,
 };
 
 /// A slot that has come due.
-struct Due {
+pub(super) struct Due {
     /// The instant at which it is judged: when it was due, or later where its anchor was not known yet or in a pause.
     at: Instant,
     due: Instant,
-    occurrence: String,
+    /// Judged from here on it lapses: its anchor is none any more.
+    lapses_at: Option<Instant>,
+    /// The anchor and the slot.
+    slot: String,
+    day: NaiveDate,
+    /// The depth of what the anchor is.
+    depth: u32,
+}
+
+impl Due {
+    fn occurrence(&self) -> String {
+        format!("{}/{}", self.slot, self.day)
+    }
 }
 
 impl Run<'_> {
-    /// Judges the slots of the window, in the order of time.
-    pub(super) fn schedule(
-        &mut self,
-        rule: &ActiveRule,
+    /// Whether slots of a version are to be judged.
+    pub(super) fn comes(&self, version: &Version, evaluated_until: Instant) -> bool {
+        let Trigger::Schedule(schedule) = &version.active.definition.trigger else {
+            return false;
+        };
+        let window = self.owned(version, evaluated_until);
+        !self.due(version, schedule, window, || false).is_empty()
+    }
+
+    /// The slots of the window that are to be judged, in the order of time. Where slots of a later version of the rule are,
+    /// none of these is its latest.
+    pub(super) fn due(
+        &self,
+        version: &Version,
         schedule: &Schedule,
         window: Window,
-        owned_until: Option<Instant>,
-        ended: bool,
-    ) {
-        // Off, its slots lapse; what cannot be read was refused when it was saved, and never comes.
-        let Ok(timetable) = Timetable::new(schedule) else {
-            return;
+        is_edited: impl FnOnce() -> bool,
+    ) -> Vec<Due> {
+        let (rule, facts) = (&version.active, self.facts);
+        // Off, its slots lapse.
+        let Some(timetable) = version.timetable.as_ref().filter(|_| rule.enabled) else {
+            return Vec::new();
         };
-        if !rule.enabled {
-            return;
-        }
-        let facts = self.facts;
         let due_in = |window: Window| -> Vec<Due> {
             if window.after >= window.until {
                 return Vec::new();
@@ -54,9 +73,12 @@ impl Run<'_> {
                 let judged = comings.into_iter().map(|coming| Due {
                     at: coming.due.max(anchor.known_at),
                     due: coming.due,
-                    occurrence: format!("{}/{}/{}", anchor.id, coming.slot, coming.day),
+                    lapses_at: anchor.owned_until,
+                    slot: format!("{}/{}", anchor.name, coming.slot),
+                    day: coming.day,
+                    depth: self.depth_at(anchor.known_at),
                 });
-                due.extend(judged.filter(|due| window.holds(due.at)));
+                due.extend(judged.filter(|due| window.holds(due.at) && !self.is_done(&due.slot, due.day.into())));
             }
             due
         };
@@ -78,24 +100,43 @@ impl Run<'_> {
             let in_pause = in_pause.map(|due| Due { at: pause.ended, ..due });
             held.entry(pause.ended).or_default().extend(in_pause);
         }
+        let stands = |due: &Due| due.lapses_at.is_none_or(|end| due.at < end);
+        due.retain(stands);
         for (at, mut held) in held {
-            held.sort_by(|a, b| (a.due, &a.occurrence).cmp(&(b.due, &b.occurrence)));
+            held.retain(stands);
+            held.sort_by(|a, b| (a.due, &a.slot, a.day).cmp(&(b.due, &b.slot, b.day)));
             due.extend(caught_up(held, limits, at, facts, |due| due.due));
         }
-        due.sort_by(|a, b| (a.at, a.due, &a.occurrence).cmp(&(b.at, b.due, &b.occurrence)));
-        for due in caught_up(due, limits, self.now, facts, |due| due.at) {
-            let depth = self.depth_at(due.at);
-            self.fire(rule, &AsOf::new(facts, due.at), due.at, due.occurrence, depth);
+        due.sort_by(|a, b| (a.at, a.due, &a.slot, a.day).cmp(&(b.at, b.due, &b.slot, b.day)));
+        let mut due = caught_up(due, limits, self.now, facts, |due| due.at);
+        let is_late = |due: &Due| self.now - due.at > TOLERANCE;
+        if limits.catch_up == CatchUp::Once && due.iter().any(is_late) && is_edited() {
+            due.retain(|due| !is_late(due));
+        }
+        due
+    }
+
+    /// Judges slots, and finds out when the next come.
+    pub(super) fn schedule(&mut self, version: &Version, schedule: &Schedule, due: Vec<Due>) {
+        let (rule, facts) = (&version.active, self.facts);
+        // Off, its slots lapse.
+        let Some(timetable) = version.timetable.as_ref().filter(|_| rule.enabled) else {
+            return;
+        };
+        for due in due {
+            if self.fire(rule, &AsOf::new(facts, due.at), due.at, due.occurrence(), due.depth) {
+                self.mark_done(due.slot, due.day.into(), due.at);
+            }
         }
 
-        if ended || self.is_capped(rule) {
+        if self.is_over(version) || self.is_capped(rule) {
             return;
         }
         let present = AsOf::new(facts, self.now);
         if !self.in_status(rule, &present) {
             // Nothing can come before the status changes; then what came in between is judged.
             if let Some(change) = present.next_status_change() {
-                self.wake(change, owned_until);
+                self.wake(version, change);
             }
             return;
         }
@@ -103,8 +144,10 @@ impl Run<'_> {
             let owned_from = just_before(anchor.owned_from.max(rule.effective_from));
             let is_known = anchor.known_at <= self.now;
             let from = if is_known { self.now.max(owned_from) } else { owned_from };
-            if let Some(coming) = timetable.next(anchor.at, facts.zone, from) {
-                self.wake(coming.due.max(anchor.known_at), owned_until);
+            let coming = timetable.next(anchor.at, facts.zone, from);
+            let looked_at = coming.map(|coming| coming.due.max(anchor.known_at));
+            if let Some(at) = looked_at.filter(|at| anchor.owned_until.is_none_or(|end| *at < end)) {
+                self.wake(version, at);
             }
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! A condition that becomes true begins an episode, which fires once: as soon as it has held for long enough and nothing
 //! holds it back. An episode that has fired ends when the condition is false or, where there is one, when the release is
-//! true; one that has not ends as soon as the condition is not true, or the release is.
+//! true; one that has not ends as soon as the condition is not true, or the release is. An edit that makes another rule of it
+//! ends either.
 
-use super::{ActiveRule, Run, Window, just_after};
+use super::{ActiveRule, Run, Version, Window, just_after};
 use crate::{
     as_of::AsOf,
     condition::{next_change, verdict},
@@ -16,20 +17,17 @@ use crate::{
 impl Run<'_> {
     /// Judges the condition at every instant of the window at which it could change, and at the window's first: what was
     /// true before the rule took effect begins then.
-    pub(super) fn whenever(
-        &mut self,
-        rule: &ActiveRule,
-        whenever: &Whenever,
-        window: Window,
-        owned_until: Option<Instant>,
-        ended: bool,
-    ) {
+    pub(super) fn whenever(&mut self, version: &Version, whenever: &Whenever, window: Window) {
+        let rule = &version.active;
         // Without a condition it is refused when it is saved, and never fires.
         let Some(condition) = &rule.definition.condition else {
             return;
         };
         let mut at = just_after(window.after);
         if window.holds(at) {
+            if version.is_another && at == rule.effective_from {
+                self.close_episode(at);
+            }
             loop {
                 self.judge(rule, whenever, condition, at);
                 match self.next_instant(rule, whenever, condition, at) {
@@ -38,7 +36,7 @@ impl Run<'_> {
                 }
             }
         }
-        if ended {
+        if self.is_over(version) {
             return;
         }
         let present = AsOf::new(self.facts, self.now);
@@ -48,12 +46,12 @@ impl Run<'_> {
             return;
         } else if !self.in_status(rule, &present) {
             if let Some(change) = present.next_status_change() {
-                self.wake(change, owned_until);
+                self.wake(version, change);
             }
             return;
         }
         if let Some(next) = self.next_instant(rule, whenever, condition, self.now) {
-            self.wake(next, owned_until);
+            self.wake(version, next);
         }
     }
 
@@ -75,10 +73,12 @@ impl Run<'_> {
         if self.memory.episode_since.is_none() && rule.enabled && holds == Verdict::True && !released {
             self.memory.episode = self.memory.episode.saturating_add(1);
             self.memory.episode_since = Some(at);
+            self.memory.episode_depth = self.depth_at(at);
         }
         let held = self.held_at(whenever).is_some_and(|held| held <= at);
         if held && !self.memory.episode_fired && self.in_status(rule, &as_of) {
-            let (occurrence, depth) = (self.episode(), self.depth_at(at));
+            // What began the episode caused it, also where it had to hold or to wait first.
+            let (occurrence, depth) = (self.episode(), self.depth_at(at).max(self.memory.episode_depth));
             self.memory.episode_fired = self.fire(rule, &as_of, at, occurrence, depth);
         }
     }
@@ -102,26 +102,20 @@ impl Run<'_> {
         at: Instant,
     ) -> Option<Instant> {
         let as_of = AsOf::new(self.facts, at);
-        let mut instants = vec![next_change(condition, &as_of)];
-        instants.push(
-            whenever
-                .release
-                .as_ref()
-                .and_then(|release| next_change(release, &as_of)),
-        );
-        if self.memory.episode_since.is_some() && !self.memory.episode_fired {
-            // What the episode waits for.
-            instants.push(self.held_at(whenever));
-            instants.push(self.cooled_at(rule));
-            instants.push(as_of.next_status_change());
-            instants.push(
-                rule.definition
-                    .limits
-                    .stop_when
-                    .as_ref()
-                    .and_then(|stop| next_change(stop, &as_of)),
-            );
-        }
-        instants.into_iter().flatten().filter(|instant| *instant > at).min()
+        let changes = |condition: Option<&Condition>| condition.and_then(|condition| next_change(condition, &as_of));
+        let looks = [changes(Some(condition)), changes(whenever.release.as_ref())];
+        // What an open episode waits for.
+        let waits = if self.memory.episode_since.is_some() && !self.memory.episode_fired {
+            [
+                self.held_at(whenever),
+                self.cooled_at(rule),
+                as_of.next_status_change(),
+                changes(rule.definition.limits.stop_when.as_ref()),
+            ]
+        } else {
+            [None; 4]
+        };
+        let instants = looks.into_iter().chain(waits).flatten();
+        instants.filter(|instant| *instant > at).min()
     }
 }

@@ -1,10 +1,10 @@
 //! Whether a condition makes sense: what it names exists, and what it compares can be compared.
 
-use super::{ProgramShape, Report};
+use super::{ProgramShape, Report, contradiction::Weighing};
 use crate::{
     answer::{Answer, parse_date, takes_answer},
     definition::{Compare, Condition, Fact, Happening, Pick, ScoreFact},
-    facts::Status,
+    facts::{Sex, Status},
     form::{Form, Item, ItemKind, Operator, Scale},
     period::LocalTime,
     score,
@@ -13,19 +13,36 @@ use crate::{
 const MAX_DEPTH: usize = 8;
 const MAX_COMPARISONS: usize = 100;
 const MAX_MEAN: u32 = 100;
+const MAX_LAST_DAYS: u32 = 366;
 const MAX_DAYS: f64 = 36_500.0;
 const MAX_WEEKS: f64 = 5_200.0;
 const MAX_COUNT: f64 = 100_000.0;
 const MAX_AGE: f64 = 150.0;
 
-/// Checks a condition at a field.
-pub(super) fn check_at(report: &mut Report, field: &str, condition: &Condition, shape: &ProgramShape<'_>) {
+/// Checks a condition at a field, and then whether it can be true. Tells whether all is well with it.
+pub(super) fn check_at(
+    report: &mut Report,
+    field: &str,
+    condition: &Condition,
+    shape: &ProgramShape<'_>,
+    weighing: &Weighing<'_>,
+) -> bool {
+    let before = report.problems.len();
     report.at(field, |report| {
         if comparisons(condition) > MAX_COMPARISONS {
             report.add("TOO_MANY", format!("At most {MAX_COMPARISONS} comparisons"));
         }
         check(report, condition, shape, 1);
+        if report.problems.len() == before {
+            weighing.check(report, condition);
+        }
     });
+    report.problems.len() == before
+}
+
+/// What a fact can be compared with; nothing where it names what does not exist.
+pub(super) fn comparable<'a>(fact: &Fact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
+    check_fact(&mut Report::default(), fact, shape)
 }
 
 fn comparisons(condition: &Condition) -> usize {
@@ -58,13 +75,15 @@ fn check_parts(report: &mut Report, field: &str, parts: &[Condition], shape: &Pr
 }
 
 /// What a fact can be compared with.
-enum Comparable<'a> {
+pub(super) enum Comparable<'a> {
     /// Numbers.
     Number(Range),
     /// Yes or no.
     Boolean,
     /// The names of statuses.
     Status,
+    /// The names of the sexes.
+    Sex,
     /// The options of an item.
     Options(&'a Item),
     /// Dates.
@@ -77,11 +96,11 @@ enum Comparable<'a> {
 
 /// The numbers that a fact can be.
 #[derive(Clone, Copy)]
-struct Range {
+pub(super) struct Range {
     /// The lowest and the highest, where they are bounded.
-    reach: Option<(f64, f64)>,
+    pub reach: Option<(f64, f64)>,
     /// How many decimals they have, where that is known.
-    decimals: Option<u32>,
+    pub decimals: Option<u32>,
 }
 
 fn check_compare(report: &mut Report, compare: &Compare, shape: &ProgramShape<'_>) {
@@ -125,8 +144,12 @@ fn check_value(report: &mut Report, comparable: &Comparable<'_>, operator: Opera
         (Comparable::Number(_), _) => "a number",
         (Comparable::Boolean, Answer::Boolean(_)) => return,
         (Comparable::Boolean, _) => "true or false",
-        (Comparable::Status, Answer::Text(name)) if statuses().any(|status| status.name() == name) => return,
+        (Comparable::Status, Answer::Text(name)) if Status::ALL.iter().any(|status| status.name() == name) => return,
         (Comparable::Status, _) => "PLANNED, ACTIVE, PAUSED, COMPLETED or WITHDRAWN",
+        (Comparable::Sex, Answer::Text(name)) if Sex::ALL.iter().any(|sex| sex.name() == name) => {
+            return;
+        }
+        (Comparable::Sex, _) => "FEMALE or MALE",
         (Comparable::Date, Answer::Text(date)) if parse_date(date).is_some() => return,
         (Comparable::Date, _) => "a date, for example 2027-03-28",
         (Comparable::Time, Answer::Text(time)) if time.parse::<LocalTime>().is_ok() => return,
@@ -199,17 +222,6 @@ fn check_option(report: &mut Report, item: &Item, operator: Operator, value: &An
     }
 }
 
-fn statuses() -> impl Iterator<Item = Status> {
-    [
-        Status::Planned,
-        Status::Active,
-        Status::Paused,
-        Status::Completed,
-        Status::Withdrawn,
-    ]
-    .into_iter()
-}
-
 /// Checks what a fact names, and finds what it can be compared with; nothing where it names what does not exist.
 fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
     let within = |least, most, decimals| {
@@ -273,12 +285,25 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
             report.at("moduleProgress", |report| known_module(report, &of.module, shape));
             percent()
         }
+        Fact::SectionProgress(of) => {
+            report.at("sectionProgress", |report| known_section(report, &of.section, shape));
+            percent()
+        }
         Fact::ProgramProgress(_) => percent(),
+        Fact::MissedActivities(last) => {
+            report.at("missedActivities", |report| {
+                if !(1..=MAX_LAST_DAYS).contains(&last.days) {
+                    report.add_at("days", "OUT_OF_RANGE", format!("From 1 to {MAX_LAST_DAYS}"));
+                }
+            });
+            count(MAX_COUNT)
+        }
+        Fact::Sex(_) => Some(Comparable::Sex),
         Fact::ProgramWeek(_) => within(1.0, MAX_WEEKS, Some(0)),
         Fact::Status(_) => Some(Comparable::Status),
         Fact::Age(_) => count(MAX_AGE),
         Fact::OpenFlag(of) => {
-            report.at("openFlag", |report| report.key("kind", &of.kind));
+            report.at("openFlag", |report| report.kind(&of.kind));
             Some(Comparable::Boolean)
         }
     }
@@ -286,8 +311,12 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
 
 fn check_score<'a>(report: &mut Report, fact: &ScoreFact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
     if let Some(last) = fact.last {
-        if fact.pick != Pick::Mean {
-            report.add_at("last", "CONTRADICTION", "Only MEAN is taken of the last ones");
+        if !matches!(fact.pick, Pick::Mean | Pick::Max | Pick::Min) {
+            report.add_at(
+                "last",
+                "CONTRADICTION",
+                "Only MEAN, MAX and MIN are taken of the last ones",
+            );
         } else if !(1..=MAX_MEAN).contains(&last) {
             report.add_at("last", "OUT_OF_RANGE", format!("From 1 to {MAX_MEAN}"));
         }
@@ -301,7 +330,19 @@ fn check_score<'a>(report: &mut Report, fact: &ScoreFact, shape: &ProgramShape<'
         );
         return None;
     };
-    let decimals = (fact.pick != Pick::Mean).then_some(scale.decimals);
+    if fact.pick == Pick::ReliableChange && scale.error_of_difference().is_none() {
+        report.add_at(
+            "pick",
+            "UNKNOWN_RELIABILITY",
+            format!("“{}” gives no standard deviation and reliability", scale.key),
+        );
+        return None;
+    }
+    let is_derived = matches!(
+        fact.pick,
+        Pick::Mean | Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious | Pick::ReliableChange
+    );
+    let decimals = (!is_derived).then_some(scale.decimals);
     Some(Comparable::Number(Range {
         reach: reach(form, scale, fact.pick),
         decimals,
@@ -311,8 +352,14 @@ fn check_score<'a>(report: &mut Report, fact: &ScoreFact, shape: &ProgramShape<'
 fn reach(form: &Form, scale: &Scale, pick: Pick) -> Option<(f64, f64)> {
     let (low, high) = score::reach(form, scale)?;
     Some(match pick {
-        Pick::Latest | Pick::First | Pick::Previous | Pick::Mean => (low, high),
+        Pick::Latest | Pick::First | Pick::Previous | Pick::Mean | Pick::Max | Pick::Min => (low, high),
         Pick::ChangeFromFirst | Pick::ChangeFromPrevious => (low - high, high - low),
+        Pick::ReliableChange => {
+            let error = scale.error_of_difference()?;
+            ((low - high) / error, (high - low) / error)
+        }
+        // From a small score to a large one it can be any percentage.
+        Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious => return None,
     })
 }
 
@@ -339,9 +386,34 @@ pub(super) fn known_form<'a>(report: &mut Report, key: &str, shape: &ProgramShap
     form
 }
 
+/// Checks the section that is named at `section`.
+pub(super) fn known_section(report: &mut Report, key: &str, shape: &ProgramShape<'_>) {
+    if !shape.sections.contains(&key) {
+        report.add_at(
+            "section",
+            "UNKNOWN_SECTION",
+            format!("The program has no section “{key}”"),
+        );
+    }
+}
+
 /// Checks the module that is named at `module`.
 pub(super) fn known_module(report: &mut Report, key: &str, shape: &ProgramShape<'_>) {
     if !shape.modules.contains(&key) {
         report.add_at("module", "UNKNOWN_MODULE", format!("The program has no module “{key}”"));
+    }
+}
+
+/// Checks the message template that is named at `template`.
+pub(super) fn known_template(report: &mut Report, key: &str, shape: &ProgramShape<'_>) {
+    if !shape.templates.contains(&key) {
+        report.add_at(
+            "template",
+            "UNKNOWN_TEMPLATE",
+            format!(
+                "There is no template “{key}”: use one of {}",
+                shape.templates.join(", ")
+            ),
+        );
     }
 }

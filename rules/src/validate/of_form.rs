@@ -264,6 +264,30 @@ fn check_scale(report: &mut Report, form: &Form, scale: &Scale) {
     if scale.decimals > MAX_DECIMALS {
         report.add_at("decimals", "OUT_OF_RANGE", format!("At most {MAX_DECIMALS}"));
     }
+    if scale
+        .standard_deviation
+        .is_some_and(|deviation| !deviation.is_finite() || deviation <= 0.0)
+    {
+        report.add_at("standardDeviation", "NOT_POSITIVE", "Give a number above zero");
+    }
+    if scale
+        .reliability
+        .is_some_and(|reliability| !(0.0..1.0).contains(&reliability))
+    {
+        report.add_at("reliability", "OUT_OF_RANGE", "From 0 to below 1");
+    }
+    if scale.standard_deviation.is_some() != scale.reliability.is_some() {
+        let absent = if scale.reliability.is_none() {
+            "reliability"
+        } else {
+            "standardDeviation"
+        };
+        report.add_at(
+            absent,
+            "EMPTY",
+            "The standard deviation and the reliability are only of use together: give both or none",
+        );
+    }
     if scale.method == Method::Count && scale.missing == MissingPolicy::Prorate {
         report.add_at(
             "missing",

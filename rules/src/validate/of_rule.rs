@@ -5,12 +5,15 @@ use chrono_tz::Tz;
 
 use super::{
     ProgramShape, Report,
-    condition::{check_at, known_form, known_module},
+    condition::{check_at, known_form, known_module, known_section, known_template},
+    contradiction::Weighing,
 };
 use crate::{
     definition::{
-        Action, Anchor, Condition, DispatchForm, EventTrigger, Fact, Limits, RuleDefinition, Schedule, Slot, Trigger,
+        Action, Anchor, Condition, DispatchForm, Escalate, EventTrigger, Fact, Limits, RuleDefinition, Schedule, Slot,
+        Trigger,
     },
+    facts::{Audience, Severity},
     period::Period,
     recurrence::Repeat,
 };
@@ -18,7 +21,16 @@ use crate::{
 const MAX_SLOTS: usize = 500;
 const MAX_ACTIONS: usize = 20;
 const MAX_REMINDERS: usize = 20;
+const MAX_RUNGS: usize = 10;
+const MAX_MESSAGE: usize = 5_000;
 const MAX_FIRINGS: u32 = 1_000_000;
+
+/// How far a slot may lie from its day of a recurrence. All the days in between are looked at whenever the rule is.
+const MAX_REPEATED_OFFSET: Period = Period {
+    months: 24,
+    days: 0,
+    seconds: 0,
+};
 
 pub(super) fn check(report: &mut Report, rule: &RuleDefinition, shape: &ProgramShape<'_>) {
     report.length("statuses", &rule.statuses, 5);
@@ -32,23 +44,78 @@ pub(super) fn check(report: &mut Report, rule: &RuleDefinition, shape: &ProgramS
             {
                 report.add_at("heldFor", "NEGATIVE", "Give a duration that is not negative");
             }
-            if let Some(release) = &whenever.release {
-                check_at(report, "release", release, shape);
-            }
         }),
     });
-    match &rule.condition {
-        Some(condition) => check_at(report, "condition", condition, shape),
-        None if matches!(rule.trigger, Trigger::Whenever(_)) => {
-            report.add_at("condition", "EMPTY", "A rule of the kind whenever needs a condition");
-        }
-        None => {}
-    }
+    check_conditions(report, rule, shape);
     report.length("actions", &rule.actions, MAX_ACTIONS);
     report.each("actions", &rule.actions, |report, action| {
         check_action(report, action, rule, shape)
     });
-    report.at("limits", |report| check_limits(report, &rule.limits, shape));
+    check_opposites(report, &rule.actions);
+    report.at("limits", |report| check_limits(report, &rule.limits));
+}
+
+/// Checks the condition, and what would end or stop it.
+fn check_conditions(report: &mut Report, rule: &RuleDefinition, shape: &ProgramShape<'_>) {
+    let on_firing = Weighing::on_firing(rule, shape);
+    let condition = rule.condition.as_ref();
+    let is_well = match condition {
+        Some(condition) => check_at(report, "condition", condition, shape, &on_firing),
+        None if matches!(rule.trigger, Trigger::Whenever(_)) => {
+            report.add_at("condition", "EMPTY", "A rule of the kind whenever needs a condition");
+            false
+        }
+        None => true,
+    };
+    let never_fires = |then| is_well && on_firing.implies(condition, then);
+    if let Trigger::Whenever(whenever) = &rule.trigger
+        && let Some(release) = &whenever.release
+    {
+        report.at("trigger", |report| {
+            report.at("whenever", |report| {
+                let is_well = check_at(report, "release", release, shape, &Weighing::at_any_time(shape));
+                if is_well && never_fires(release) {
+                    report.add_at(
+                        "release",
+                        "NEVER_FIRES",
+                        "This is true whenever the condition is, so that no episode could begin: release only when it is over",
+                    );
+                }
+            });
+        });
+    }
+    if let Some(stop_when) = &rule.limits.stop_when {
+        report.at("limits", |report| {
+            let is_well = check_at(report, "stopWhen", stop_when, shape, &on_firing);
+            if is_well && never_fires(stop_when) {
+                report.add_at(
+                    "stopWhen",
+                    "NEVER_FIRES",
+                    "This is true whenever the condition is, so that the rule would never fire: stop it for something else",
+                );
+            }
+        });
+    }
+}
+
+/// A rule cannot open and hide the same.
+fn check_opposites(report: &mut Report, actions: &[Action]) {
+    report.each("actions", actions, |report, action| {
+        let (opposite, name, field) = match action {
+            Action::HideModule(of) => (Action::OpenModule(of.clone()), "hideModule", "module"),
+            Action::HideSection(of) => (Action::OpenSection(of.clone()), "hideSection", "section"),
+            _ => return,
+        };
+        if actions.contains(&opposite) {
+            report.at(name, |report| {
+                report.add_at(
+                    field,
+                    "CONTRADICTION",
+                    "The rule opens this and hides it: do one of them",
+                );
+            });
+        }
+    });
 }
 
 fn check_schedule(report: &mut Report, schedule: &Schedule, shape: &ProgramShape<'_>) {
@@ -62,11 +129,20 @@ fn check_schedule(report: &mut Report, schedule: &Schedule, shape: &ProgramShape
         Anchor::FormCompleted(of) => report.at("formCompleted", |report| {
             known_form(report, &of.form, shape);
         }),
-        Anchor::FlagRaised(of) => report.at("flagRaised", |report| report.key("kind", &of.kind)),
+        Anchor::FlagRaised(of) => report.at("flagRaised", |report| report.kind(&of.kind)),
     });
     let readable = |repeat: &str| repeat.parse::<Repeat>().and_then(|repeat| repeat.check());
     if let Some(Err(error)) = schedule.repeat.as_deref().map(readable) {
         report.add_at("repeat", "BAD_REPEAT", error.to_string());
+    } else if let (Anchor::Date(of), Some(Ok(repeat))) =
+        (&schedule.anchor, schedule.repeat.as_deref().map(str::parse::<Repeat>))
+        && repeat.days(of.date, of.date).next().is_none()
+    {
+        report.add_at(
+            "repeat",
+            "NEVER_COMES",
+            "This ends before the date that is counted from: end it later",
+        );
     }
     if schedule.until.is_some_and(|until| !is_positive(until)) {
         report.add_at("until", "NOT_POSITIVE", "Give a duration above zero");
@@ -85,6 +161,13 @@ fn check_slot(report: &mut Report, slot: &Slot, schedule: &Schedule) {
             "offset",
             "CONTRADICTION",
             "With a time of day, give the offset in whole days, weeks or months: hours would move the time",
+        );
+    }
+    if schedule.repeat.is_some() && is_shorter(MAX_REPEATED_OFFSET, length(slot.offset)) {
+        report.add_at(
+            "offset",
+            "TOO_LONG",
+            "With a recurrence, at most two years: leave out the recurrence, or begin it nearer",
         );
     }
     let is_foreseen = matches!(schedule.anchor, Anchor::EnrollmentEnd(_) | Anchor::Date(_));
@@ -124,8 +207,16 @@ fn check_event(report: &mut Report, event: &EventTrigger, shape: &ProgramShape<'
                 report.add_at("step", "UNKNOWN_STEP", format!("The program has no step “{step}”"));
             }
         }),
-        EventTrigger::FlagRaised(of) => report.at("flagRaised", |report| report.key("kind", &of.kind)),
-        EventTrigger::SignedIn(_)
+        EventTrigger::FlagRaised(of) => report.at("flagRaised", |report| report.kind(&of.kind)),
+        EventTrigger::FlagUnhandled(of) => report.at("flagUnhandled", |report| {
+            report.kind(&of.kind);
+            if !is_positive(of.after) {
+                report.add_at("after", "NOT_POSITIVE", "Give a duration above zero");
+            }
+        }),
+        EventTrigger::MessageReceived(_)
+        | EventTrigger::ActivityRegistered(_)
+        | EventTrigger::SignedIn(_)
         | EventTrigger::EnrollmentStarted(_)
         | EventTrigger::EnrollmentPaused(_)
         | EventTrigger::EnrollmentEnded(_) => {}
@@ -136,8 +227,18 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
     match action {
         Action::DispatchForm(dispatch) => report.at("dispatchForm", |report| check_dispatch(report, dispatch, rule, shape)),
         Action::RaiseFlag(flag) => report.at("raiseFlag", |report| {
-            report.key("kind", &flag.kind);
+            report.kind(&flag.kind);
             report.title("title", &flag.title);
+            if let Trigger::Event(EventTrigger::FlagRaised(of)) = &rule.trigger
+                && of.kind == flag.kind
+                && flag.severity == Severity::Urgent
+            {
+                report.add_at(
+                    "kind",
+                    "LOOP",
+                    "An urgent flag is told of each time it is raised, and the rule would raise it again: raise another kind",
+                );
+            }
             if !flag.auto_resolve {
                 return;
             }
@@ -156,24 +257,53 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
             }
         }),
         Action::Remind(remind) => report.at("remind", |report| {
-            report.key("template", &remind.template);
+            known_template(report, &remind.template, shape);
             report.distinct("channels", &remind.channels, None);
         }),
         Action::OpenModule(of) => report.at("openModule", |report| known_module(report, &of.module, shape)),
         Action::HideModule(of) => report.at("hideModule", |report| known_module(report, &of.module, shape)),
         Action::OpenSection(of) => report.at("openSection", |report| known_section(report, &of.section, shape)),
+        Action::SendMessage(message) => report.at("sendMessage", |report| {
+            let length = message.body.trim().chars().count();
+            if length == 0 {
+                report.add_at("body", "EMPTY", "Write what the message says");
+            } else if length > MAX_MESSAGE {
+                report.add_at("body", "TOO_LONG", format!("At most {MAX_MESSAGE} characters"));
+            }
+            if let Trigger::Event(EventTrigger::MessageReceived(any)) = &rule.trigger
+                && any.from != Some(Audience::Citizen)
+            {
+                report.add(
+                    "LOOP",
+                    "The rule would answer its own messages, which come from the staff: trigger it by those from the citizen",
+                );
+            }
+        }),
+        Action::Escalate(escalate) => report.at("escalate", |report| check_ladder(report, escalate, shape)),
         Action::HideSection(of) => report.at("hideSection", |report| known_section(report, &of.section, shape)),
     }
 }
 
-fn known_section(report: &mut Report, key: &str, shape: &ProgramShape<'_>) {
-    if !shape.sections.contains(&key) {
-        report.add_at(
-            "section",
-            "UNKNOWN_SECTION",
-            format!("The program has no section “{key}”"),
-        );
-    }
+fn check_ladder(report: &mut Report, escalate: &Escalate, shape: &ProgramShape<'_>) {
+    report.kind(&escalate.kind);
+    report.length("rungs", &escalate.rungs, MAX_RUNGS);
+    report.distinct("rungs", escalate.rungs.iter().map(|rung| &rung.key), Some("key"));
+    let mut former: Option<Period> = None;
+    report.each("rungs", &escalate.rungs, |report, rung| {
+        report.key("key", &rung.key);
+        known_template(report, &rung.template, shape);
+        report.distinct("channels", &rung.channels, None);
+        if rung.after.is_negative() {
+            report.add_at("after", "NEGATIVE", "Give a duration that is not negative");
+        } else if former.is_some_and(|former| is_shorter(rung.after, former)) {
+            report.add_at(
+                "after",
+                "CONTRADICTION",
+                "A later rung cannot come earlier: put them in order",
+            );
+        }
+        former = Some(rung.after);
+    });
 }
 
 fn check_dispatch(report: &mut Report, dispatch: &DispatchForm, rule: &RuleDefinition, shape: &ProgramShape<'_>) {
@@ -208,7 +338,7 @@ fn check_dispatch(report: &mut Report, dispatch: &DispatchForm, rule: &RuleDefin
     });
 }
 
-fn check_limits(report: &mut Report, limits: &Limits, shape: &ProgramShape<'_>) {
+fn check_limits(report: &mut Report, limits: &Limits) {
     if limits.cooldown.is_some_and(|cooldown| !is_positive(cooldown)) {
         report.add_at("cooldown", "NOT_POSITIVE", "Give a duration above zero");
     }
@@ -221,9 +351,6 @@ fn check_limits(report: &mut Report, limits: &Limits, shape: &ProgramShape<'_>) 
     }
     if limits.grace.is_some_and(Period::is_negative) {
         report.add_at("grace", "NEGATIVE", "Give a duration that is not negative");
-    }
-    if let Some(stop_when) = &limits.stop_when {
-        check_at(report, "stopWhen", stop_when, shape);
     }
 }
 
@@ -238,6 +365,15 @@ fn looks_at_flag(condition: &Condition, kind: &str) -> bool {
 
 fn is_positive(period: Period) -> bool {
     !period.is_zero() && !period.is_negative()
+}
+
+/// A period without its sign.
+fn length(period: Period) -> Period {
+    Period {
+        months: period.months.saturating_abs(),
+        days: period.days.saturating_abs(),
+        seconds: period.seconds.saturating_abs(),
+    }
 }
 
 /// Compares two periods from a day on which months are long and no clock changes.

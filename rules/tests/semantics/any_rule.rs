@@ -3,13 +3,14 @@
 use chrono::NaiveDate;
 use proptest::prelude::*;
 use rules::{
+    answer::Answer,
     definition::*,
     facts::*,
     form::Operator,
     period::{LocalTime, Period},
 };
 
-use crate::world::SPAN_MINUTES;
+use crate::any_history::{SPAN_MINUTES, any_flag};
 
 fn any_operator() -> impl Strategy<Value = Operator> {
     prop::sample::select(vec![
@@ -26,7 +27,7 @@ pub fn compare(fact: Fact, operator: Operator, value: f64) -> Condition {
     Condition::Compare(Compare {
         fact,
         operator,
-        value: rules::answer::Answer::Number(value),
+        value: Answer::Number(value),
     })
 }
 
@@ -38,9 +39,14 @@ fn any_score() -> impl Strategy<Value = Fact> {
         Pick::ChangeFromFirst,
         Pick::ChangeFromPrevious,
         Pick::Mean,
+        Pick::Max,
+        Pick::Min,
+        Pick::PercentChangeFromFirst,
+        Pick::PercentChangeFromPrevious,
+        Pick::ReliableChange,
     ]);
-    (any_form(), pick).prop_map(|(form, pick)| {
-        let last = (pick == Pick::Mean).then_some(2);
+    (any_form(), pick, prop::option::of(1..3_u32)).prop_map(|(form, pick, last)| {
+        let last = last.filter(|_| matches!(pick, Pick::Mean | Pick::Max | Pick::Min));
         Fact::Score(ScoreFact {
             form,
             scale: "total".to_owned(),
@@ -54,82 +60,80 @@ pub fn any_form() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["measure".to_owned(), "diary".to_owned()])
 }
 
+fn any_number() -> impl Strategy<Value = Fact> {
+    let happenings = vec![
+        Happening::SignIn,
+        Happening::Activity,
+        Happening::FormCompleted,
+        Happening::Message,
+        Happening::MessageFromCitizen,
+        Happening::MessageFromStaff,
+    ];
+    let module = || "one".to_owned();
+    let form = || any_form().prop_map(|form| AnyForm { form: Some(form) });
+    prop_oneof![
+        2 => prop::sample::select(happenings).prop_map(|event| Fact::DaysSince(DaysSinceFact { event, form: None })),
+        1 => any_form().prop_map(|form| Fact::DaysSince(DaysSinceFact { event: Happening::FormCompleted, form: Some(form) })),
+        1 => Just(Fact::OverdueDispatches(AnyForm::default())),
+        1 => form().prop_map(Fact::OverdueDispatches),
+        1 => form().prop_map(Fact::MissedDispatches),
+        1 => (1..3_u32).prop_map(|days| Fact::MissedActivities(LastDays { days })),
+        1 => Just(Fact::ProgramWeek(Nothing::default())),
+    ]
+    .boxed()
+    .prop_union(
+        prop_oneof![
+            Just(Fact::ModuleProgress(ModuleRef { module: module() })),
+            Just(Fact::ProgramProgress(Nothing::default())),
+            prop::sample::select(vec!["first", "third"])
+                .prop_map(|section| Fact::SectionProgress(SectionRef { section: section.to_owned() })),
+        ]
+        .boxed(),
+    )
+}
+
+fn equals(fact: Fact, value: Answer) -> Condition {
+    Condition::Compare(Compare {
+        fact,
+        operator: Operator::Eq,
+        value,
+    })
+}
+
 fn any_comparison() -> impl Strategy<Value = Condition> {
-    let since = prop::sample::select(vec![Happening::SignIn, Happening::Activity, Happening::FormCompleted])
-        .prop_map(|event| Fact::DaysSince(DaysSinceFact { event, form: None }));
-    let flag = || {
-        Fact::OpenFlag(FlagRef {
-            kind: "risk".to_owned(),
+    let item = |item: &'static str| {
+        any_form().prop_map(move |form| {
+            Fact::Answer(AnswerFact {
+                form,
+                item: item.to_owned(),
+            })
         })
     };
+    let name =
+        |names: [&'static str; 2]| prop::sample::select(names.map(|name| Answer::Text(name.to_owned())).to_vec());
     prop_oneof![
-        (any_score(), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(
-            fact,
-            operator,
-            f64::from(value)
-        )),
-        (since, any_operator(), 0..4, any::<bool>()).prop_map(|(fact, operator, value, half)| compare(
-            fact,
-            operator,
-            f64::from(value) + if half { 0.5 } else { 0.0 }
-        )),
-        (any_operator(), 0..3).prop_map(|(operator, value)| {
-            compare(Fact::OverdueDispatches(AnyForm::default()), operator, f64::from(value))
+        3 => (any_score(), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
+        1 => (item("item"), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
+        5 => (any_number(), any_operator(), 0..4, any::<bool>(), any::<bool>()).prop_map(|(fact, operator, value, half, percent)| {
+            let value = f64::from(value) + if half { 0.5 } else { 0.0 };
+            compare(fact, operator, if percent { value * 25.0 } else { value })
         }),
-        (any_operator(), 0..3).prop_map(|(operator, value)| {
-            compare(
-                Fact::MissedDispatches(AnyForm {
-                    form: Some("diary".to_owned()),
-                }),
-                operator,
-                f64::from(value),
-            )
+        1 => (any_operator(), 29..32).prop_map(|(operator, value)| compare(Fact::Age(Nothing::default()), operator, f64::from(value))),
+        1 => (any_flag(), any::<bool>()).prop_map(|(kind, open)| equals(Fact::OpenFlag(FlagRef { kind }), Answer::Boolean(open))),
+        1 => name(["ACTIVE", "PAUSED"]).prop_map(|status| equals(Fact::Status(Nothing::default()), status)),
+        1 => name(["FEMALE", "MALE"]).prop_map(|sex| equals(Fact::Sex(Nothing::default()), sex)),
+        1 => (item("time"), any_operator()).prop_map(|(fact, operator)| {
+            let value = Answer::Text("08:00".to_owned());
+            Condition::Compare(Compare { fact, operator, value })
         }),
-        (any_operator(), 0..3).prop_map(|(operator, value)| compare(
-            Fact::ProgramWeek(Nothing::default()),
-            operator,
-            f64::from(value)
-        )),
-        (any_operator(), 29..32).prop_map(|(operator, value)| compare(
-            Fact::Age(Nothing::default()),
-            operator,
-            f64::from(value)
-        )),
-        (any_operator(), 0..4).prop_map(|(operator, value)| {
-            compare(
-                Fact::ModuleProgress(ModuleRef {
-                    module: "one".to_owned(),
-                }),
-                operator,
-                f64::from(value) * 25.0,
-            )
-        }),
-        any::<bool>().prop_map(move |open| {
-            let value = rules::answer::Answer::Boolean(open);
-            Condition::Compare(Compare {
-                fact: flag(),
-                operator: Operator::Eq,
-                value,
-            })
-        }),
-        Just(Condition::Compare(Compare {
-            fact: Fact::Status(Nothing::default()),
-            operator: Operator::Eq,
-            value: rules::answer::Answer::Text("ACTIVE".to_owned()),
-        })),
-        (any_score(), any::<bool>()).prop_map(|(fact, exists)| {
-            let value = rules::answer::Answer::Boolean(exists);
-            Condition::Compare(Compare {
-                fact,
-                operator: Operator::Exists,
-                value,
-            })
+        1 => (any_score(), any::<bool>()).prop_map(|(fact, exists)| {
+            Condition::Compare(Compare { fact, operator: Operator::Exists, value: Answer::Boolean(exists) })
         }),
     ]
 }
 
-fn any_condition() -> impl Strategy<Value = Condition> {
-    any_comparison().prop_recursive(2, 6, 3, |inner| {
+pub fn any_condition() -> impl Strategy<Value = Condition> {
+    any_comparison().prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::All),
             prop::collection::vec(inner.clone(), 1..3).prop_map(Condition::Any),
@@ -198,8 +202,14 @@ fn any_event_trigger() -> impl Strategy<Value = EventTrigger> {
         Just(EventTrigger::EnrollmentStarted(Nothing::default())),
         Just(EventTrigger::EnrollmentPaused(Nothing::default())),
         Just(EventTrigger::EnrollmentEnded(Nothing::default())),
-        Just(EventTrigger::FlagRaised(FlagRef {
-            kind: "risk".to_owned()
+        any_flag().prop_map(|kind| EventTrigger::FlagRaised(FlagRef { kind })),
+        (any_flag(), any_period()).prop_map(|(kind, after)| EventTrigger::FlagUnhandled(UnhandledFlag { kind, after })),
+        prop::sample::select(vec![None, Some(Audience::Citizen), Some(Audience::Staff)])
+            .prop_map(|from| EventTrigger::MessageReceived(AnySender { from })),
+        Just(EventTrigger::ActivityRegistered(Nothing::default())),
+        Just(EventTrigger::ModuleCompleted(AnyModule::default())),
+        Just(EventTrigger::StepCompleted(AnyStep {
+            step: Some("step".to_owned())
         })),
     ]
 }
@@ -246,13 +256,79 @@ prop_compose! {
     }
 }
 
-/// One rule, perhaps edited or switched off once on the way.
-pub fn any_rule() -> impl Strategy<Value = Vec<(i64, bool, RuleDefinition)>> {
-    let edit = (30..SPAN_MINUTES, any::<bool>(), any_definition(), any::<bool>());
-    (any_definition(), prop::option::weighted(0.4, edit)).prop_map(|(first, edit)| {
-        let mut versions = vec![(-100_000, true, first.clone())];
-        if let Some((minute, enabled, other, keeps)) = edit {
-            versions.push((minute, enabled, if keeps { first } else { other }));
+/// What a rule says from a minute on.
+#[derive(Clone, Debug)]
+pub struct AnyVersion {
+    pub from: i64,
+    pub enabled: bool,
+    pub definition: RuleDefinition,
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Another rule altogether.
+    Replace(Box<RuleDefinition>),
+    /// The same at other times: slots move, also within the day, and flags are left unhandled for another while.
+    Move(i32, i64),
+    /// As it was at first: an override is taken back.
+    Revert,
+    Keep,
+}
+
+fn any_edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        1 => any_definition().prop_map(|other| Edit::Replace(Box::new(other))),
+        3 => (-1..2, -20..20_i64).prop_map(|(days, half_hours)| Edit::Move(days, half_hours)),
+        1 => Just(Edit::Revert),
+        2 => Just(Edit::Keep),
+    ]
+}
+
+fn moved(mut definition: RuleDefinition, days: i32, half_hours: i64) -> RuleDefinition {
+    let seconds = half_hours * 1_800;
+    match &mut definition.trigger {
+        Trigger::Schedule(schedule) => {
+            for slot in &mut schedule.slots {
+                slot.offset.days += days;
+                match &mut slot.at {
+                    Some(time) => time.0 = time.0.overflowing_add_signed(chrono::Duration::seconds(seconds)).0,
+                    None => slot.offset.seconds = (slot.offset.seconds + seconds).max(0),
+                }
+            }
+        }
+        Trigger::Event(EventTrigger::FlagUnhandled(UnhandledFlag { after, .. })) => {
+            after.days = (after.days + days).max(0);
+            after.seconds = (after.seconds + seconds).max(0);
+        }
+        Trigger::Event(_) | Trigger::Whenever(_) => {}
+    }
+    definition
+}
+
+/// One rule, perhaps edited, overridden or switched off and on on the way.
+pub fn any_rule() -> impl Strategy<Value = Vec<AnyVersion>> {
+    let edit = (30..SPAN_MINUTES, prop::bool::weighted(0.75), any_edit());
+    (any_definition(), prop::collection::vec(edit, 0..3)).prop_map(|(first, mut edits)| {
+        let mut versions = vec![AnyVersion {
+            from: -100_000,
+            enabled: true,
+            definition: first.clone(),
+        }];
+        edits.sort_by_key(|(from, ..)| *from);
+        edits.dedup_by_key(|(from, ..)| *from);
+        for (from, enabled, edit) in edits {
+            let before = versions[versions.len() - 1].definition.clone();
+            let definition = match edit {
+                Edit::Replace(other) => *other,
+                Edit::Move(days, half_hours) => moved(before, days, half_hours),
+                Edit::Revert => first.clone(),
+                Edit::Keep => before,
+            };
+            versions.push(AnyVersion {
+                from,
+                enabled,
+                definition,
+            });
         }
         versions
     })

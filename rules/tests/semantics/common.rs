@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use proptest::prelude::ProptestConfig;
 use rules::{
     definition::RuleDefinition,
-    evaluation::{ActiveRule, Evaluation, State, evaluate},
-    facts::{Dated, Event, EventKind, Facts, Instant, Response, Status},
+    evaluation::{ActiveRule, Evaluation, RuleSet, State},
+    facts::{Dated, Event, EventKind, Facts, Flag, FlagState, Instant, Response, Scored, Status},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -49,9 +49,10 @@ pub fn started(zone: Tz, at: Instant) -> Facts {
         enrollment: id(1),
         zone,
         started_at: Some(at),
-        ends_at: None,
-        ends_at_since: None,
+        started_known_at: Some(at),
+        ends: Vec::new(),
         birth_date: None,
+        sex: None,
         statuses: vec![Dated {
             at,
             value: Status::Active,
@@ -60,6 +61,8 @@ pub fn started(zone: Tz, at: Instant) -> Facts {
         dispatches: Vec::new(),
         sign_ins: Vec::new(),
         activities: Vec::new(),
+        messages: Vec::new(),
+        planned: Vec::new(),
         modules: Vec::new(),
         flags: Vec::new(),
         events: Vec::new(),
@@ -100,11 +103,17 @@ pub fn submit(facts: &mut Facts, number: u128, form: &str, at: Instant, scores: 
         id: id(number),
         form: form.to_owned(),
         at,
+        answered_at: at,
         answers: Vec::new(),
         scores: scores
             .iter()
-            .map(|(scale, score)| ((*scale).to_owned(), *score))
+            .map(|(scale, score)| Scored {
+                scale: (*scale).to_owned(),
+                value: *score,
+                error_of_difference: None,
+            })
             .collect(),
+        superseded_at: None,
     });
     let kind = EventKind::FormCompleted {
         form: form.to_owned(),
@@ -116,6 +125,16 @@ pub fn submit(facts: &mut Facts, number: u128, form: &str, at: Instant, scores: 
         depth,
         kind,
     });
+}
+
+/// A flag that is opened, and each change of it.
+pub fn flag(number: u128, kind: &str, changes: &[(Instant, FlagState)]) -> Flag {
+    let changes = changes.iter().map(|(at, value)| Dated { at: *at, value: *value });
+    Flag {
+        id: id(number),
+        kind: kind.to_owned(),
+        changes: changes.collect(),
+    }
 }
 
 /// Changes the status, with its event.
@@ -163,6 +182,10 @@ pub fn whenever(condition: Value, trigger: Value, limits: Value) -> ActiveRule {
 
 pub fn at_once(rules: &[ActiveRule], facts: &Facts, now: Instant) -> Evaluation {
     evaluate(rules, facts, &fresh(facts), now)
+}
+
+pub fn evaluate(rules: &[ActiveRule], facts: &Facts, state: &State, now: Instant) -> Evaluation {
+    rules::evaluation::evaluate(&RuleSet::new(rules.to_vec()), facts, state, now)
 }
 
 /// The local times at which it fired.

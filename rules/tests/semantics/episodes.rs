@@ -1,7 +1,7 @@
 //! Rules triggered by their condition becoming true.
 
 use chrono::Duration;
-use rules::evaluation::{ActiveRule, evaluate};
+use rules::evaluation::{ActiveRule, RuleSet};
 use serde_json::json;
 
 use crate::common::*;
@@ -186,6 +186,20 @@ fn a_rule_owns_only_what_comes_after_it_took_effect() {
 }
 
 #[test]
+fn of_two_versions_of_one_instant_the_same_one_holds() {
+    let at = local("2027-01-04 09:00");
+    let version = |number| ActiveRule {
+        version: id(number),
+        effective_from: at,
+        ..daily(json!({}))
+    };
+    for order in [[1, 2], [2, 1]] {
+        let set = RuleSet::new(order.map(version).to_vec());
+        assert_eq!(set.in_effect("daily", at).map(|rule| rule.version), Some(id(2)));
+    }
+}
+
+#[test]
 fn switched_off_an_episode_that_fired_still_ends() {
     let mut facts = started(STOCKHOLM, local("2027-01-04 07:00"));
     submit(
@@ -229,4 +243,89 @@ fn an_end_is_one_deeper_than_its_cause() {
     let rules = [whenever(score_at_least(15), json!({}), json!({}))];
     let told = at_once(&rules, &facts, local("2027-01-05 00:00"));
     assert_eq!((told.firings[0].depth, told.ended[0].depth), (2, 5));
+}
+
+#[test]
+fn what_had_to_hold_carries_the_depth_of_what_began_it() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 07:00"));
+    submit(
+        &mut facts,
+        1,
+        "measure",
+        local("2027-01-04 08:00"),
+        &[("total", 20.0)],
+        3,
+    );
+    let held = [whenever(score_at_least(15), json!({ "heldFor": "P3D" }), json!({}))];
+    // However the time is cut.
+    let before = at_once(&held, &facts, local("2027-01-05 00:00"));
+    assert_eq!(before.state.rules["whenever"].episode_depth, 3);
+    let told = evaluate(&held, &facts, &before.state, local("2027-01-08 00:00"));
+    assert_eq!(told.firings.iter().map(|firing| firing.depth).collect::<Vec<_>>(), [4]);
+    assert_eq!(at_once(&held, &facts, local("2027-01-08 00:00")).firings, told.firings);
+    // What time alone makes true nobody caused.
+    let alone = [whenever(no_sign_in_for(2), json!({}), json!({}))];
+    assert_eq!(at_once(&alone, &facts, local("2027-01-08 00:00")).firings[0].depth, 1);
+}
+
+#[test]
+fn an_edit_that_makes_another_rule_of_it_begins_anew() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+    submit(
+        &mut facts,
+        1,
+        "measure",
+        local("2027-01-05 10:00"),
+        &[("total", 20.0)],
+        0,
+    );
+    let raise = |severity: &str, title: &str| json!([{ "raiseFlag": { "kind": "high", "severity": severity, "title": title, "audience": "STAFF", "autoResolve": true } }]);
+    let flag = |title: &str| raise("INFO", title);
+    let says = |condition: serde_json::Value, trigger: serde_json::Value, actions: serde_json::Value| {
+        let definition = json!({ "trigger": { "whenever": trigger }, "condition": condition, "actions": actions });
+        rule("whenever", definition)
+    };
+    let edit = local("2027-01-20 12:00");
+    let told = |new: ActiveRule| {
+        let old = ActiveRule {
+            effective_until: Some(edit),
+            ..says(score_at_least(15), json!({}), flag("High"))
+        };
+        let new = ActiveRule {
+            effective_from: edit,
+            ..new
+        };
+        let (rules, end) = ([old, new], local("2027-01-31 00:00"));
+        let all = at_once(&rules, &facts, end);
+        // However the time is cut.
+        for cut in ["2027-01-19 00:00", "2027-01-20 12:00"] {
+            let before = at_once(&rules, &facts, local(cut));
+            let after = evaluate(&rules, &facts, &before.state, end);
+            assert_eq!([before.firings, after.firings].concat(), all.firings, "{cut}");
+            assert_eq!([before.ended, after.ended].concat(), all.ended, "{cut}");
+        }
+        let ended: Vec<_> = all.ended.iter().map(|end| (end.occurrence.clone(), end.at)).collect();
+        (fired(&all), ended)
+    };
+    let first = "2027-01-05 10:00".to_owned();
+    let ended = vec![("episode-1".to_owned(), edit)];
+    // Another condition, which is true as well, or other actions.
+    let anew = (vec![first.clone(), "2027-01-20 12:00".to_owned()], ended.clone());
+    assert_eq!(told(says(no_sign_in_for(7), json!({}), flag("High"))), anew);
+    assert_eq!(told(says(score_at_least(15), json!({}), raise("URGENT", "High"))), anew);
+    let missed = json!({ "compare": { "fact": { "score": { "form": "measure", "scale": "total", "pick": "MAX", "last": 1 } }, "operator": "GTE", "value": 15 } });
+    assert_eq!(told(says(missed, json!({}), flag("High"))), anew);
+    // One that is not true.
+    assert_eq!(
+        told(says(no_sign_in_for(90), json!({}), flag("High"))),
+        (vec![first.clone()], ended)
+    );
+    // Another threshold, another time, and other words.
+    let same = (vec![first], Vec::new());
+    assert_eq!(told(says(score_at_least(15), json!({}), flag("Higher"))), same);
+    assert_eq!(told(says(score_at_least(18), json!({}), flag("High"))), same);
+    assert_eq!(
+        told(says(score_at_least(15), json!({ "heldFor": "P1D" }), flag("High"))),
+        same
+    );
 }

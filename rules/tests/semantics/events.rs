@@ -4,8 +4,8 @@ use chrono::Duration;
 use chrono_tz::Tz;
 use rules::{
     answer::Answer,
-    evaluation::evaluate,
-    facts::{Event, EventKind, Flag, Status},
+    evaluation::ActiveRule,
+    facts::{Event, EventKind, FlagState, Status},
     trace::Verdict,
 };
 use serde_json::json;
@@ -282,12 +282,7 @@ fn an_event_may_be_dated_a_little_after_what_it_tells_of() {
 fn what_a_firing_changed_carries_its_depth_on() {
     let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
     let raised_at = local("2027-01-05 10:00");
-    facts.flags.push(Flag {
-        id: id(1),
-        kind: "risk".to_owned(),
-        raised_at,
-        resolved_at: None,
-    });
+    facts.flags.push(flag(1, "risk", &[(raised_at, FlagState::Open)]));
     let event = |number, microseconds, depth, kind| {
         let at = raised_at + Duration::microseconds(microseconds);
         Event {
@@ -315,4 +310,210 @@ fn what_a_firing_changed_carries_its_depth_on() {
         local("2027-01-06 00:00"),
     );
     assert_eq!(told.firings.iter().map(|firing| firing.depth).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn a_flag_left_unhandled_fires_once_for_each_opening() {
+    use FlagState::{Acknowledged, Open, Resolved};
+    let start = local("2027-03-26 09:00");
+    let unhandled = |after: &str| {
+        let trigger = json!({ "event": { "flagUnhandled": { "kind": "risk", "after": after } } });
+        rule("on", json!({ "trigger": trigger, "actions": [] }))
+    };
+    let with = |changes: &[(&str, FlagState)]| {
+        let mut facts = started(STOCKHOLM, start);
+        let changes: Vec<_> = changes.iter().map(|(at, state)| (local(at), *state)).collect();
+        facts.flags.push(flag(7, "risk", &changes));
+        facts
+    };
+    let told = |after: &str, changes: &[(&str, FlagState)]| {
+        fired(&at_once(&[unhandled(after)], &with(changes), local("2027-04-10 00:00")))
+    };
+    // A day over the change to summer time is a day on the calendar.
+    let raised = ("2027-03-27 12:00", Open);
+    assert_eq!(told("P1D", &[raised]), ["2027-03-28 12:00"]);
+    assert_eq!(told("PT24H", &[raised]), ["2027-03-28 13:00"]);
+    // Handled just in time, or just too late.
+    assert_eq!(
+        told("P1D", &[raised, ("2027-03-28 12:00", Acknowledged)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        told("P1D", &[raised, ("2027-03-28 11:00", Resolved)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        told("P1D", &[raised, ("2027-03-28 12:01", Acknowledged)]),
+        ["2027-03-28 12:00"]
+    );
+    // Opened again, it is left unhandled once more.
+    let again = [raised, ("2027-03-29 08:00", Acknowledged), ("2027-03-30 08:00", Open)];
+    let both = at_once(&[unhandled("P1D")], &with(&again), local("2027-04-10 00:00"));
+    let occurrences: Vec<_> = both.firings.iter().map(|firing| firing.occurrence.clone()).collect();
+    assert_eq!(occurrences, [1, 2].map(|n| format!("unhandled/{}/{n}", id(7))));
+    assert_eq!(fired(&both), ["2027-03-28 12:00", "2027-03-31 08:00"]);
+
+    // It is woken for, at that instant; an edit that gives more time neither takes it back nor repeats it.
+    let facts = with(&[raised]);
+    let before = at_once(&[unhandled("P1D")], &facts, local("2027-03-27 13:00"));
+    assert_eq!(
+        (before.firings.len(), before.wake_at),
+        (0, Some(local("2027-03-28 12:00")))
+    );
+    let edit = local("2027-03-28 18:00");
+    let old = ActiveRule {
+        effective_until: Some(edit),
+        ..unhandled("P1D")
+    };
+    let new = ActiveRule {
+        effective_from: edit,
+        ..unhandled("P2D")
+    };
+    let told = evaluate(
+        &[old.clone(), new.clone()],
+        &facts,
+        &before.state,
+        local("2027-04-10 00:00"),
+    );
+    assert_eq!(fired(&told), ["2027-03-28 12:00"]);
+    // An edit before it was due owns it.
+    let edit = local("2027-03-28 11:00");
+    let (old, new) = (
+        ActiveRule {
+            effective_until: Some(edit),
+            ..old
+        },
+        ActiveRule {
+            effective_from: edit,
+            ..new
+        },
+    );
+    let told = evaluate(&[old, new], &facts, &before.state, local("2027-04-10 00:00"));
+    assert_eq!(fired(&told), ["2027-03-29 12:00"]);
+}
+
+#[test]
+fn a_flag_that_is_open_is_not_lost_to_a_shorter_time() {
+    use FlagState::{Acknowledged, Open};
+    let edit = local("2027-01-06 10:00");
+    let told = |changes: &[(&str, FlagState)], former: serde_json::Value, limits: serde_json::Value| {
+        let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+        let changes: Vec<_> = changes.iter().map(|(at, state)| (local(at), *state)).collect();
+        facts.flags.push(flag(7, "risk", &changes));
+        let on = |trigger: serde_json::Value, limits: serde_json::Value| {
+            rule(
+                "on",
+                json!({ "trigger": { "event": trigger }, "actions": [], "limits": limits }),
+            )
+        };
+        let old = ActiveRule {
+            effective_until: Some(edit),
+            ..on(former, limits)
+        };
+        let new = ActiveRule {
+            effective_from: edit,
+            ..on(
+                json!({ "flagUnhandled": { "kind": "risk", "after": "PT4H" } }),
+                json!({}),
+            )
+        };
+        let end = local("2027-01-31 00:00");
+        let rules = [old, new];
+        let all = at_once(&rules, &facts, end);
+        // However the time is cut.
+        for cut in ["2027-01-05 11:00", "2027-01-06 10:00"] {
+            let before = at_once(&rules, &facts, local(cut));
+            let after = evaluate(&rules, &facts, &before.state, end);
+            assert_eq!([before.firings, after.firings].concat(), all.firings, "{cut}");
+        }
+        fired(&all)
+    };
+    let of = |kind: &str, after: &str| json!({ "flagUnhandled": { "kind": kind, "after": after } });
+    let raised = ("2027-01-05 10:00", Open);
+    // Four hours were over long before; two days were not.
+    assert_eq!(told(&[raised], of("risk", "P2D"), json!({})), ["2027-01-06 10:00"]);
+    // Handled by then, or opened again a little before.
+    let handled = ("2027-01-06 09:00", Acknowledged);
+    assert_eq!(
+        told(&[raised, handled], of("risk", "P2D"), json!({})),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        told(
+            &[raised, handled, ("2027-01-06 09:30", Open)],
+            of("risk", "P2D"),
+            json!({})
+        ),
+        ["2027-01-06 13:30"]
+    );
+    // The version before judged it, and fired or was held back.
+    assert_eq!(told(&[raised], of("risk", "PT5H"), json!({})), ["2027-01-05 15:00"]);
+    let stopped = json!({ "stopWhen": { "compare": { "fact": { "openFlag": { "kind": "risk" } }, "operator": "EQ", "value": true } } });
+    assert_eq!(told(&[raised], of("risk", "PT5H"), stopped), Vec::<String>::new());
+    // Another rule altogether does not look back.
+    assert_eq!(told(&[raised], of("other", "P2D"), json!({})), Vec::<String>::new());
+    assert_eq!(
+        told(&[raised], json!({ "signedIn": {} }), json!({})),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_flag_left_unhandled_carries_the_depth_of_its_opening() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+    let raised_at = local("2027-01-05 10:00");
+    facts.flags.push(flag(7, "risk", &[(raised_at, FlagState::Open)]));
+    let kind = EventKind::FlagRaised {
+        kind: "risk".to_owned(),
+    };
+    facts.events.push(Event {
+        id: id(1),
+        at: raised_at,
+        depth: 5,
+        kind,
+    });
+    let trigger = json!({ "event": { "flagUnhandled": { "kind": "risk", "after": "P2D" } } });
+    let told = at_once(
+        &[rule("on", json!({ "trigger": trigger, "actions": [] }))],
+        &facts,
+        local("2027-01-08 00:00"),
+    );
+    assert_eq!((told.firings[0].depth, told.firings[0].refused), (6, true));
+}
+
+#[test]
+fn messages_and_registrations() {
+    use rules::facts::Audience::{Citizen, Staff};
+    let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+    let kinds = [
+        EventKind::MessageReceived { from: Citizen },
+        EventKind::MessageReceived { from: Staff },
+        EventKind::ActivityRegistered,
+    ];
+    for (hour, kind) in kinds.into_iter().enumerate() {
+        let at = local("2027-01-05 10:00") + Duration::hours(hour as i64);
+        facts.events.push(Event {
+            id: id(hour as u128),
+            at,
+            depth: 0,
+            kind,
+        });
+    }
+    let on = |trigger: serde_json::Value| {
+        let rule = rule("on", json!({ "trigger": { "event": trigger }, "actions": [] }));
+        fired(&at_once(&[rule], &facts, local("2027-01-06 00:00")))
+    };
+    assert_eq!(
+        on(json!({ "messageReceived": {} })),
+        ["2027-01-05 10:00", "2027-01-05 11:00"]
+    );
+    assert_eq!(
+        on(json!({ "messageReceived": { "from": "CITIZEN" } })),
+        ["2027-01-05 10:00"]
+    );
+    assert_eq!(
+        on(json!({ "messageReceived": { "from": "STAFF" } })),
+        ["2027-01-05 11:00"]
+    );
+    assert_eq!(on(json!({ "activityRegistered": {} })), ["2027-01-05 12:00"]);
 }

@@ -9,6 +9,7 @@ use crate::validation::measure;
 fn forms_are_checked() {
     let broken = |change: &dyn Fn(&mut Value)| {
         let mut form = serde_json::to_value(measure()).unwrap();
+        form["scales"].as_array_mut().unwrap().truncate(1);
         change(&mut form);
         let form: Form = serde_json::from_value(form).unwrap();
         validate::form(&form)
@@ -117,6 +118,31 @@ fn forms_are_checked() {
                 form["scales"][0]["bands"] = json!([band(0.0, 3.9), band(4.0, 4.9), band(5.1, 9.0)]);
             }),
             &["scales[0].bands[2].from GAP"],
+        ),
+        (
+            Box::new(|form| {
+                form["scales"][0]["standardDeviation"] = json!(0);
+                form["scales"][0]["reliability"] = json!(1);
+            }),
+            &[
+                "scales[0].standardDeviation NOT_POSITIVE",
+                "scales[0].reliability OUT_OF_RANGE",
+            ],
+        ),
+        (
+            Box::new(|form| {
+                form["scales"][0]["standardDeviation"] = json!(6.1);
+                form["scales"][0]["reliability"] = json!(0);
+            }),
+            &[],
+        ),
+        (
+            Box::new(|form| form["scales"][0]["standardDeviation"] = json!(6.1)),
+            &["scales[0].reliability EMPTY"],
+        ),
+        (
+            Box::new(|form| form["scales"][0]["reliability"] = json!(0.84)),
+            &["scales[0].standardDeviation EMPTY"],
         ),
         (Box::new(|form| form["title"] = json!({})), &["title EMPTY"]),
     ];

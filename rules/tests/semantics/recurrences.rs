@@ -79,6 +79,21 @@ fn an_end_counts_the_day_on_which_a_slot_comes() {
 }
 
 #[test]
+fn an_end_in_days_counts_elapsed_time_where_there_is_no_time_of_day() {
+    let anchor = json!({ "enrollmentStart": {} });
+    let slots = json!([{ "key": "later", "offset": "PT20H" }, { "key": "morning", "offset": "P1D", "at": "08:00" }]);
+    // Twenty hours are less than a day; eight in the morning is on the day on which it ends.
+    assert_eq!(
+        times(
+            json!({ "anchor": anchor, "slots": slots, "until": "P1D" }),
+            "2027-01-04 14:00",
+            "2027-02-01 00:00"
+        ),
+        ["2027-01-05 10:00"]
+    );
+}
+
+#[test]
 fn a_month_after_several_days_is_one_occurrence() {
     let monthly = json!({ "anchor": { "enrollmentStart": {} }, "repeat": "FREQ=DAILY;COUNT=4", "slots": [{ "key": "a", "offset": "P1M", "at": "08:00" }] });
     assert_eq!(

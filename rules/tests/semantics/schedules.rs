@@ -1,8 +1,9 @@
 //! Rules triggered by planned times.
 
 use rules::{
-    evaluation::{State, evaluate},
-    facts::{Dispatch, Status},
+    definition::Trigger,
+    evaluation::{ActiveRule, State},
+    facts::{Dated, Dispatch, Event, EventKind, Facts, Module, Status},
 };
 use serde_json::{Value, json};
 
@@ -87,7 +88,11 @@ fn a_pause_holds_schedules_and_the_catch_up_decides_on_resume() {
 #[test]
 fn a_planned_end_that_was_set_late_owns_only_what_follows() {
     let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
-    facts.ends_at = Some(local("2027-01-20 09:00"));
+    let planned = |at: &str| Dated {
+        at: local(at),
+        value: Some(local("2027-01-20 09:00")),
+    };
+    facts.ends = vec![planned("2027-01-04 09:00")];
     let ending = rule(
         "ending",
         json!({
@@ -108,7 +113,7 @@ fn a_planned_end_that_was_set_late_owns_only_what_follows() {
         .len(),
         2
     );
-    facts.ends_at_since = Some(local("2027-01-15 00:00"));
+    facts.ends = vec![planned("2027-01-15 00:00")];
     assert_eq!(
         fired(&at_once(&[ending], &facts, local("2027-02-01 00:00"))),
         ["2027-01-17 10:00"]
@@ -179,4 +184,288 @@ fn an_anchor_that_was_dated_back_loses_no_slot() {
         (before.firings.len(), before.wake_at),
         (0, Some(local("2027-01-04 12:00")))
     );
+}
+
+#[test]
+fn a_slot_that_fired_is_done_for_its_day_also_where_an_edit_moves_it() {
+    let facts = started(STOCKHOLM, local("2027-01-04 07:00"));
+    let at = |time: &str, condition: Value, limits: Value| {
+        rule(
+            "daily",
+            json!({
+                "trigger": { "schedule": { "anchor": { "enrollmentStart": {} }, "repeat": "FREQ=DAILY", "slots": [{ "key": "morning", "at": time }] } },
+                "condition": condition, "actions": [], "limits": limits
+            }),
+        )
+    };
+    let edited = |old: ActiveRule, new: ActiveRule, edit: &str| {
+        let (old, new) = (
+            ActiveRule {
+                effective_until: Some(local(edit)),
+                ..old
+            },
+            ActiveRule {
+                effective_from: local(edit),
+                ..new
+            },
+        );
+        // Looked at when due and after the edit, and all at once.
+        let rules = [old, new];
+        let mut state = fresh(&facts);
+        let mut told = Vec::new();
+        for now in [
+            "2027-01-04 08:00",
+            edit,
+            "2027-01-04 17:00",
+            "2027-01-05 08:00",
+            "2027-01-05 17:00",
+        ] {
+            let one = evaluate(&rules, &facts, &state, local(now));
+            told.extend(fired(&one));
+            state = one.state;
+        }
+        assert_eq!(fired(&at_once(&rules, &facts, local("2027-01-05 17:00"))), told);
+        told
+    };
+    let always = json!({ "all": [] });
+    let all = || json!({ "catchUp": "ALL" });
+    assert_eq!(
+        edited(
+            at("08:00", always.clone(), all()),
+            at("17:00", always.clone(), all()),
+            "2027-01-04 12:00"
+        ),
+        ["2027-01-04 08:00", "2027-01-05 17:00"]
+    );
+    // It counts for no limit.
+    let capped = || json!({ "catchUp": "ALL", "maxFirings": 2, "cooldown": "PT20H" });
+    assert_eq!(
+        edited(
+            at("08:00", always.clone(), capped()),
+            at("17:00", always.clone(), capped()),
+            "2027-01-04 12:00"
+        ),
+        ["2027-01-04 08:00", "2027-01-05 17:00"]
+    );
+    // What was due and did not fire may come at its new time.
+    assert_eq!(
+        edited(
+            at("08:00", score_at_least(1), all()),
+            at("17:00", always.clone(), all()),
+            "2027-01-04 12:00"
+        ),
+        ["2027-01-04 17:00", "2027-01-05 17:00"]
+    );
+    // And what is moved before it is due comes once, at its new time.
+    assert_eq!(
+        edited(
+            at("18:00", always.clone(), all()),
+            at("17:00", always, all()),
+            "2027-01-04 12:00"
+        ),
+        ["2027-01-04 17:00", "2027-01-05 17:00"]
+    );
+}
+
+#[test]
+fn what_fired_is_forgotten_after_a_month() {
+    let facts = started(STOCKHOLM, local("2027-01-04 07:00"));
+    let edit = local("2027-02-01 00:00");
+    let morning = daily(json!({ "catchUp": "ALL" }));
+    let mut evening = ActiveRule {
+        effective_from: edit,
+        ..morning.clone()
+    };
+    let mut definition = (*morning.definition).clone();
+    if let Trigger::Schedule(schedule) = &mut definition.trigger {
+        schedule.slots[0].key = "evening".to_owned();
+    }
+    evening.definition = definition.into();
+    let rules = [
+        ActiveRule {
+            effective_until: Some(edit),
+            ..morning
+        },
+        evening,
+    ];
+    let done = |until: &str| -> Vec<String> {
+        let told = at_once(&rules, &facts, local(until));
+        told.state.rules["daily"].done.keys().cloned().collect()
+    };
+    let both = ["enrollmentStart/evening", "enrollmentStart/morning"];
+    assert_eq!(done("2027-03-03 00:00"), both);
+    assert_eq!(done("2027-03-05 00:00"), both[..1]);
+}
+
+#[test]
+fn a_planned_end_that_moves_takes_its_slots_along() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+    let planned = |at: &str, end: Option<&str>| Dated {
+        at: local(at),
+        value: end.map(local),
+    };
+    facts.ends = vec![
+        planned("2027-01-04 09:00", Some("2027-01-20 09:00")),
+        planned("2027-01-18 09:00", Some("2027-01-30 09:00")),
+        planned("2027-01-25 09:00", None),
+        planned("2027-01-26 09:00", Some("2027-01-31 09:00")),
+    ];
+    let slot = |days: u32| json!({ "key": format!("d{days}"), "offset": format!("-P{days}D"), "at": "10:00" });
+    let trigger = json!({ "schedule": { "anchor": { "enrollmentEnd": {} }, "slots": [slot(7), slot(1)] } });
+    let rules = [rule(
+        "ending",
+        json!({ "trigger": trigger, "actions": [], "limits": { "catchUp": "ALL" } }),
+    )];
+    // Seven days before the first end, and before the second; one day before the last.
+    let expected = ["2027-01-13 10:00", "2027-01-23 10:00", "2027-01-30 10:00"];
+    assert_eq!(fired(&at_once(&rules, &facts, local("2027-02-10 00:00"))), expected);
+    // While no end is planned there is nothing to wait for.
+    let without = at_once(
+        &rules,
+        &Facts {
+            ends: facts.ends[..3].to_vec(),
+            ..facts.clone()
+        },
+        local("2027-01-25 12:00"),
+    );
+    assert_eq!(without.wake_at, None);
+}
+
+#[test]
+fn what_was_taken_back_is_counted_from_no_longer() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 06:00"));
+    let dispatch = |number: u128, cancelled: &str| Dispatch {
+        id: id(number),
+        form: "measure".to_owned(),
+        known_at: local("2027-01-04 06:00"),
+        available_at: local("2027-01-06 08:00"),
+        overdue_at: None,
+        expires_at: None,
+        completed_at: None,
+        cancelled_at: Some(local(cancelled)),
+    };
+    // Before it could be answered, and after.
+    facts.dispatches = vec![dispatch(1, "2027-01-05 12:00"), dispatch(2, "2027-01-06 12:00")];
+    let slots = json!([{ "key": "after", "offset": "P1D" }]);
+    let after = |anchor: Value| {
+        let trigger = json!({ "schedule": { "anchor": anchor, "slots": slots } });
+        [rule(
+            "after",
+            json!({ "trigger": trigger, "actions": [], "limits": { "catchUp": "ALL" } }),
+        )]
+    };
+    let told = at_once(
+        &after(json!({ "formSent": { "form": "measure" } })),
+        &facts,
+        local("2027-01-10 00:00"),
+    );
+    let occurrences: Vec<String> = told.firings.into_iter().map(|firing| firing.occurrence).collect();
+    assert_eq!(occurrences, [format!("{}/after/2027-01-07", id(2))]);
+    // An answer that is amended stays one; one that is void is counted from no longer.
+    submit(&mut facts, 3, "measure", local("2027-01-06 09:00"), &[], 0);
+    submit(&mut facts, 4, "measure", local("2027-01-06 15:00"), &[], 0);
+    facts.responses[0].superseded_at = Some(local("2027-01-06 15:00"));
+    facts.responses[1].answered_at = local("2027-01-06 09:00");
+    let completed = |facts: &Facts| {
+        let rules = after(json!({ "formCompleted": { "form": "measure" } }));
+        fired(&at_once(&rules, facts, local("2027-01-10 00:00")))
+    };
+    assert_eq!(completed(&facts), ["2027-01-07 09:00"]);
+    facts.responses[1].superseded_at = Some(local("2027-01-06 16:00"));
+    assert_eq!(completed(&facts), Vec::<String>::new());
+}
+
+#[test]
+fn a_schedule_carries_the_depth_of_what_it_counts_from() {
+    // A rule that sends a form a day after it was sent causes itself, however slowly.
+    let mut facts = started(STOCKHOLM, local("2027-01-04 06:00"));
+    let trigger = json!({ "schedule": { "anchor": { "formSent": { "form": "measure" } }, "slots": [{ "key": "again", "offset": "P1D" }] } });
+    let rules = [rule("again", json!({ "trigger": trigger, "actions": [] }))];
+    let (mut state, mut depths) = (fresh(&facts), Vec::new());
+    let sent = |facts: &mut Facts, at, depth| {
+        facts.dispatches.push(Dispatch {
+            id: id(u128::from(depth)),
+            form: "measure".to_owned(),
+            known_at: at,
+            available_at: at,
+            overdue_at: None,
+            expires_at: None,
+            completed_at: None,
+            cancelled_at: None,
+        });
+        // Only what has a depth is kept for as long.
+        facts.events.retain(|event| event.depth > 0);
+        facts.events.push(Event {
+            id: id(100 + u128::from(depth)),
+            at,
+            depth,
+            kind: EventKind::FactChanged,
+        });
+    };
+    sent(&mut facts, local("2027-01-04 08:00"), 0);
+    let mut now = local("2027-01-04 08:00");
+    for _ in 0..20 {
+        let told = evaluate(&rules, &facts, &state, now);
+        state = told.state;
+        for firing in told.firings {
+            depths.push((firing.depth, firing.refused));
+            if !firing.refused {
+                sent(&mut facts, firing.at + chrono::Duration::microseconds(1), firing.depth);
+                now = firing.at + chrono::Duration::microseconds(1);
+            }
+        }
+        match evaluate(&rules, &facts, &state, now).wake_at {
+            Some(wake_at) => now = wake_at,
+            None => break,
+        }
+    }
+    assert_eq!(
+        depths,
+        [(1, false), (2, false), (3, false), (4, false), (5, false), (6, true)]
+    );
+}
+
+#[test]
+fn a_planned_start_that_was_dated_back_loses_no_slot() {
+    // Planned for seven, made at noon, and judged as planned in between.
+    let (planned, known) = (local("2027-01-04 07:00"), local("2027-01-04 12:00"));
+    let mut facts = started(STOCKHOLM, planned);
+    facts.started_known_at = Some(known);
+    facts.statuses.insert(
+        0,
+        Dated {
+            at: local("2027-01-01 07:00"),
+            value: Status::Planned,
+        },
+    );
+    facts.modules = vec![Module {
+        key: "first".to_owned(),
+        opened: vec![planned],
+        visible: Vec::new(),
+        sections: Vec::new(),
+    }];
+    let judged = State {
+        evaluated_until: local("2027-01-04 11:59"),
+        rules: Default::default(),
+    };
+    for anchor in [
+        json!({ "enrollmentStart": {} }),
+        json!({ "moduleOpened": { "module": "first" } }),
+    ] {
+        let slots = json!([{ "key": "start", "offset": "PT0S" }, { "key": "later", "offset": "PT6H" }]);
+        let trigger = json!({ "schedule": { "anchor": anchor, "slots": slots } });
+        let rules = [rule(
+            "after",
+            json!({ "trigger": trigger, "actions": [], "limits": { "catchUp": "ALL" } }),
+        )];
+        let told = evaluate(&rules, &facts, &judged, local("2027-01-04 14:00"));
+        let fired: Vec<_> = told.firings.iter().map(|firing| firing.at).collect();
+        assert_eq!(fired, [known, local("2027-01-04 13:00")], "{anchor}");
+        // It has been judged: nothing comes twice.
+        let again = evaluate(&rules, &facts, &told.state, local("2027-01-04 15:00"));
+        assert_eq!((again.firings.len(), again.wake_at), (0, None), "{anchor}");
+        // Before it was known there was nothing but to wait for it.
+        let early = evaluate(&rules, &facts, &judged, local("2027-01-04 11:59"));
+        assert_eq!((early.firings.len(), early.wake_at), (0, Some(known)), "{anchor}");
+    }
 }

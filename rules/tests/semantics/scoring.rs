@@ -164,6 +164,18 @@ fn policies_for_missing_answers() {
 }
 
 #[test]
+fn one_answer_may_stand_for_all_the_others() {
+    let mut form = with_scale(|scale| scale.missing = rules::form::MissingPolicy::Prorate);
+    for option in &mut form.items[0].options {
+        option.value = option.value.map(|value| value * 10.0);
+    }
+    // Thirty of the first, nine times.
+    let given: Answers = [("q1".to_owned(), Answer::Text("o3".to_owned()))].into_iter().collect();
+    assert_eq!(only(&form, &given).value, Some(270.0));
+    assert_eq!(reach(&form, &form.scales[0]), Some((0.0, 270.0)));
+}
+
+#[test]
 fn methods_reversal_and_rounding() {
     let mean = with_scale(|scale| {
         scale.method = rules::form::Method::Mean;
@@ -438,21 +450,30 @@ proptest! {
     }
 
     #[test]
-    fn every_score_lies_within_its_reach(chosen in prop::collection::vec(prop::option::of(0..4_u8), 9), missing in 0..3_u8, method in 0..3_u8, reversed in any::<bool>()) {
+    fn every_score_lies_within_its_reach(chosen in prop::collection::vec(prop::option::of(0..4_u8), 9), missing in 0..3_u8, method in 0..3_u8, reversed in any::<bool>(), weight in -2..6_i8, hidden in any::<bool>()) {
         use rules::form::{Method, MissingPolicy};
-        let form = with_scale(|scale| {
+        let mut form = with_scale(|scale| {
             scale.missing = [MissingPolicy::Refuse, MissingPolicy::Ignore, MissingPolicy::Prorate][missing as usize];
             scale.method = [Method::Sum, Method::Mean, Method::Count][method as usize];
             if reversed { scale.reversed = vec!["q2".to_owned()]; }
         });
+        // Some items count for more than others, or are asked only at times.
+        for item in form.items.iter_mut().skip(6) {
+            item.options.iter_mut().for_each(|option| option.value = option.value.map(|value| value * f64::from(weight) + 1.0));
+        }
+        if hidden {
+            let shown = json!({ "conditions": [{ "item": "q1", "operator": "EQ", "answer": "o1" }] });
+            form.items[8].enable_when = serde_json::from_value(shown).unwrap();
+        }
         let given: Answers = form.items.iter().zip(&chosen).filter_map(|(item, value)| Some((item.key.clone(), Answer::Text(format!("o{}", (*value)?))))).collect();
         let scored = only(&form, &given);
-        prop_assert_eq!(scored.complete, chosen.iter().all(Option::is_some));
+        let is_shown = |item: usize| item != 8 || !hidden || chosen[0] == Some(1);
+        prop_assert_eq!(scored.complete, (0..9).all(|item| chosen[item].is_some() || !is_shown(item)));
         if let Some(value) = scored.value {
             let (low, high) = reach(&form, &form.scales[0]).unwrap();
-            prop_assert!(low <= value && value <= high);
+            prop_assert!(low <= value && value <= high, "{low} {value} {high}");
         } else {
-            prop_assert!(!scored.complete);
+            prop_assert!(!scored.complete || chosen.iter().all(Option::is_none));
         }
     }
 }

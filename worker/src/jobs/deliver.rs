@@ -23,9 +23,19 @@ pub(super) async fn run(context: &Context) -> Result<usize> {
     // No more than are sent at once, so that none waits while its lease runs.
     let limit = u64::try_from(context.sending).unwrap_or(1);
     let claimed = delivery::claim(&context.store, &context.name, limit, context.lease).await?;
-    let sent = join_all(claimed.iter().map(|delivery| send(context, delivery))).await;
-    sent.into_iter().collect::<Result<Vec<()>>>()?;
-    Ok(claimed.len())
+    let taken = claimed.len();
+    hand_over(context, claimed).await?;
+    Ok(taken)
+}
+
+/// Sends what was claimed, as far as it still applies.
+async fn hand_over(context: &Context, claimed: Vec<Claimed>) -> Result<()> {
+    if claimed.is_empty() {
+        return Ok(());
+    }
+    let confirmed = delivery::confirm(&context.store, claimed, context.lease).await?;
+    let sent = join_all(confirmed.iter().map(|delivery| send(context, delivery))).await;
+    sent.into_iter().collect()
 }
 
 async fn send(context: &Context, claimed: &Claimed) -> Result<()> {
@@ -53,7 +63,6 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Sent => "sent",
         Outcome::Retry { .. } => "retry",
         Outcome::Failed { .. } => "failed",
-        Outcome::Skipped { .. } => "skipped",
         Outcome::Unknown { .. } => "unknown",
         Outcome::GivenBack => "given back",
     }
@@ -200,6 +209,63 @@ mod tests {
             [DeliveryStatus::Skipped, DeliveryStatus::Sent]
         );
         assert_eq!(run(&context).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_changed_since_it_was_claimed_is_not_handed_over() {
+        let world = World::new().await;
+        let people = [world.enroll(0).await, world.enroll(1).await];
+        let form = world.send(&people[0], "P3D", &["PT1H"]).await;
+        world.send(&people[1], "P3D", &["PT1H"]).await;
+        world.set("2026-11-23T10:00:00Z");
+        let context = world.context();
+        Job::Reminders.run(&context).await.unwrap();
+        let claimed = delivery::claim(&world.store, &context.name, 8, context.lease)
+            .await
+            .unwrap();
+        assert_eq!(claimed.len(), 2);
+        world.answer(&people[0], form, "no").await;
+        hand_over(&context, claimed).await.unwrap();
+        let mail = async |n: usize| {
+            let rows = world.deliveries(&people[n]).await;
+            let mail = rows.into_iter().find(|row| row.channel.0 == Channel::Email).unwrap();
+            (mail.status.0, mail.reason)
+        };
+        assert_eq!(mail(0).await, (DeliveryStatus::Skipped, Some("ANSWERED".to_owned())));
+        assert_eq!(mail(1).await, (DeliveryStatus::Sent, None));
+        assert_eq!(world.mails().len(), 1);
+        assert_eq!(run(&context).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_letter_to_staff_that_fails_for_good_brings_the_next_rung_at_once() {
+        let mut world = World::new().await;
+        let rung = |key: &str, after: &str| serde_json::json!({ "key": key, "after": after, "to": "UNIT_STAFF", "template": "staff-escalation" });
+        let rule = serde_json::json!({
+            "trigger": { "event": { "enrollmentStarted": {} } },
+            "actions": [
+                { "raiseFlag": { "kind": "risk", "severity": "URGENT", "title": "Risk", "audience": "STAFF" } },
+                { "escalate": { "kind": "risk", "rungs": [rung("a", "PT0S"), rung("b", "P2D")] } },
+            ],
+        });
+        world.save_rule("risk", rule).await;
+        let person = world.enroll(0).await;
+        let folder = world.config.mail.folder.clone();
+        // A file where the folder should be.
+        std::fs::write(&folder, "").unwrap();
+        world.work().await;
+        assert_eq!(world.deliveries(&person).await.len(), 1);
+        for hour in 10..20 {
+            world.set(&format!("2026-11-23T{hour}:00:00Z"));
+            world.work().await;
+        }
+        let rows = world.deliveries(&person).await;
+        assert_eq!(rows[0].status.0, DeliveryStatus::Failed);
+        assert_eq!(rows.len(), 2, "the next rung did not wait for two days");
+        world.config.mail.folder = folder.with_extension("new");
+        world.set("2026-11-24T09:00:00Z");
+        world.work().await;
+        assert_eq!(world.deliveries(&person).await[1].status.0, DeliveryStatus::Sent);
     }
 
     #[tokio::test]

@@ -1,14 +1,11 @@
 //! Lets reminders leave that are due and still apply: each becomes deliveries.
 
-use entity::{action, error::Result, viewer::Viewer};
+use entity::{action, error::Result};
 
 use super::Context;
 
 pub(super) async fn run(context: &Context) -> Result<usize> {
-    let mut act = context.store.act(&Viewer::system()).await?;
-    let done = action::reminder::leave(&mut act, context.batch).await?;
-    act.commit().await?;
-    Ok(done)
+    action::reminder::run(&context.store, context.batch).await
 }
 
 #[cfg(test)]

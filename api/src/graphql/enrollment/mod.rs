@@ -2,13 +2,15 @@
 
 mod content;
 mod mutation;
+mod progress;
 
 pub use content::{EnrollmentModule, EnrollmentSection, EnrollmentStep};
 pub use mutation::EnrollmentMutation;
+pub use progress::{Availability, Progress};
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
     content::Content,
@@ -20,16 +22,23 @@ use serde::Serialize;
 
 use self::content::Taken;
 use super::{
+    activity::{ActivityOccurrence, PlannedActivity},
     care::{Citizen, Staff, Unit},
     connection::{self, Connection, connection},
     dispatch::{Dispatch, DispatchStatus},
     error::Result,
     flag::{Flag, FlagStatus},
     id::{self, Kind},
-    loader::{DispatchesOf, EnrollmentKey, FlagsOf, OverlayOf, PageOf, ResponsesOf, TherapistsOf},
+    loader::{
+        DispatchesOf, EnrollmentKey, FlagsOf, MessagesOf, OccurrencesOf, OverlayOf, PageOf, PlanOf, RemindersOf,
+        ResponsesOf, TherapistsOf,
+    },
+    message::Message,
     program::Program,
+    reminder::Reminder,
     request,
     result::{FormResult, ResultSeries},
+    rule::RuleEvaluation,
 };
 
 /// Where an enrollment is in its life.
@@ -80,48 +89,6 @@ impl Count {
     }
 }
 
-/// How far somebody has come, counted in the steps that are shown to them.
-#[derive(SimpleObject)]
-pub struct Progress {
-    /// Steps completed.
-    completed_steps: u32,
-    /// Steps in all.
-    total_steps: u32,
-    /// In whole percent, rounded down.
-    percent: u32,
-}
-
-impl From<entity::progress::Progress> for Progress {
-    fn from(progress: entity::progress::Progress) -> Self {
-        Self {
-            completed_steps: progress.completed,
-            total_steps: progress.total,
-            percent: progress.percent(),
-        }
-    }
-}
-
-/// Whether something may be opened, from when, and why not.
-#[derive(SimpleObject)]
-pub struct Availability {
-    /// Whether it may be opened now.
-    open: bool,
-    /// Since when it is open, or when it will be, where that is known.
-    opens_at: Option<DateTime<Utc>>,
-    /// Why it is not open: `LOCKED`, `NOT_YET`, `HIDDEN`, `NOT_STARTED`, `PAUSED` or `ENDED`.
-    reason: Option<String>,
-}
-
-impl From<entity::progress::Availability> for Availability {
-    fn from(availability: entity::progress::Availability) -> Self {
-        Self {
-            open: availability.open,
-            opens_at: availability.opens_at,
-            reason: availability.reason,
-        }
-    }
-}
-
 /// Whom the citizen can turn to.
 pub struct Contact {
     unit: Unit,
@@ -140,21 +107,6 @@ impl Contact {
     async fn therapists(&self) -> &[Staff] {
         &self.therapists
     }
-}
-
-/// Something that the citizen plans to do.
-#[derive(SimpleObject)]
-pub struct PlannedActivity {
-    /// Identity.
-    id: ID,
-    /// What it is.
-    title: String,
-    /// When it starts.
-    starts_at: DateTime<Utc>,
-    /// When it ends.
-    ends_at: Option<DateTime<Utc>>,
-    /// Whether it was done.
-    done: bool,
 }
 
 /// One citizen taking part in one program at one unit.
@@ -216,6 +168,23 @@ impl Enrollment {
     /// A step of it that the viewer sees.
     pub async fn step(&self, ctx: &Context<'_>, id: uuid::Uuid) -> Result<Option<EnrollmentStep>> {
         Ok(self.taken(ctx).await?.step_by_id(id))
+    }
+
+    /// What comes of the activity plan in a span of time.
+    pub async fn activities_between(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<ActivityOccurrence>> {
+        let key = OccurrencesOf {
+            enrollment: self.row.id,
+            zone: self.row.tz(),
+            from,
+            to,
+        };
+        let days = request::of(ctx).loads.load_one(key).await?.unwrap_or_default();
+        Ok(days.iter().cloned().map(ActivityOccurrence).collect())
     }
 
     async fn therapist_ids(&self, ctx: &Context<'_>) -> Result<Vec<uuid::Uuid>> {
@@ -389,12 +358,65 @@ impl Enrollment {
         }))
     }
 
-    /// What the citizen plans to do in a span of time.
+    /// What comes of the activity plan in a span of at most a year, in order: what has begun and is not over, and what begins.
+    #[graphql(complexity = "occurrences(from, to) * child_complexity + 1")]
+    async fn activities(
+        &self,
+        ctx: &Context<'_>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<ActivityOccurrence>> {
+        self.activities_between(ctx, from, to).await
+    }
+
+    /// What is planned for the citizen to do, without what has ended.
     #[graphql(complexity = "1 + 10 * child_complexity")]
-    async fn activities(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<PlannedActivity> {
-        // Activity plans come with a later feature: so far nobody can plan any.
-        let _ = (from, to);
-        Vec::new()
+    async fn activity_plan(&self, ctx: &Context<'_>) -> Result<Vec<PlannedActivity>> {
+        let plan = request::of(ctx).loads.load_one(PlanOf(self.row.id)).await?;
+        let plan = plan.unwrap_or_default();
+        Ok(plan.iter().cloned().map(|row| PlannedActivity(Arc::new(row))).collect())
+    }
+
+    /// The thread between citizen and staff, the latest message first.
+    #[graphql(complexity = "connection::cost(first, child_complexity)")]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+    ) -> Result<Connection<Message>> {
+        let continued = after.is_some();
+        let page = MessagesOf {
+            enrollment: self.row.id,
+            first: connection::first(first),
+            after,
+        };
+        let found = request::of(ctx).loads.load_one(page).await?;
+        let page = found.map(|page| (*page).clone()).unwrap_or_default();
+        Ok(connection(page, continued, Default::default(), |row| {
+            Message(Arc::new(row))
+        }))
+    }
+
+    /// What somebody was or is to be reminded of, the latest first. Citizens see what is for them.
+    #[graphql(complexity = "connection::cost(first, child_complexity)")]
+    async fn reminders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+    ) -> Result<Connection<Reminder>> {
+        let continued = after.is_some();
+        let page = RemindersOf {
+            enrollment: self.row.id,
+            first: connection::first(first),
+            after,
+        };
+        let found = request::of(ctx).loads.load_one(page).await?;
+        let page = found.map(|page| (*page).clone()).unwrap_or_default();
+        Ok(connection(page, continued, Default::default(), |row| {
+            Reminder(Arc::new(row))
+        }))
     }
 
     /// The last results, oldest first, of one form where it is named by its key.
@@ -418,6 +440,13 @@ impl Enrollment {
                 locale: self.locale.clone(),
             })
             .collect())
+    }
+
+    /// Why each rule in force fires for this person at an instant, now where absent, or why it does not; by the keys of the
+    /// rules. For those who treat; nothing for everybody else.
+    #[graphql(complexity = "2 * connection::STATEMENT + 20 * child_complexity")]
+    async fn rule_evaluations(&self, ctx: &Context<'_>, at: Option<DateTime<Utc>>) -> Result<Vec<RuleEvaluation>> {
+        RuleEvaluation::all(ctx, self.row.id, at, self.locale.clone()).await
     }
 
     /// How a score has changed over time; none where the form has no such scale.
@@ -452,4 +481,9 @@ impl EnrollmentQuery {
     async fn enrollment(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Enrollment>> {
         Enrollment::find(ctx, id::of(Kind::Enrollment, &id)?).await.transpose()
     }
+}
+
+/// What the complexity limit counts a span of the activity plan for: some activities a day, as many days as it has.
+fn occurrences(from: DateTime<Utc>, to: DateTime<Utc>) -> usize {
+    usize::try_from((to - from).num_days().clamp(10, 366)).unwrap_or(366)
 }

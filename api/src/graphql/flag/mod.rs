@@ -6,20 +6,25 @@ pub use mutation::FlagMutation;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
-use entity::{error::Error, firing, flag, flag_cause, seal::Sealed, viewer::Actor};
-use rules::trace::{RenderedLine, Trace};
+use entity::{
+    error::Error,
+    flag, flag_cause,
+    viewer::{Actor, Permission},
+};
 use serde::Serialize;
 
 use super::{
     care::Staff,
+    connection,
     enrollment::Enrollment,
     error::Result,
     id::{self, Kind},
-    loader::{CausesOf, EnrollmentKey, FiringKey, FlagKey},
+    loader::{CausesOf, FiringKey, FlagKey, RungsOf},
+    reminder::Reminder,
     request,
-    scalar::AnswerValue,
+    rule::Firing,
 };
 
 /// How serious a flag is.
@@ -100,7 +105,7 @@ impl Flag {
 
     /// What is read in lists.
     async fn title(&self, ctx: &Context<'_>) -> Result<String> {
-        opened(ctx, &self.0.title)
+        request::opened(ctx, &self.0.title)
     }
 
     /// When it was raised.
@@ -128,6 +133,25 @@ impl Flag {
         Staff::all(ctx, self.0.resolved_by).pop()
     }
 
+    /// When staff are reminded of it next, unless somebody takes it on.
+    async fn next_escalation_at(&self) -> Option<DateTime<Utc>> {
+        self.0.escalate_at
+    }
+
+    /// Whom it was escalated to, and is to be: the rungs by the instant that they are planned for, the last ones of them.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn escalations(&self, ctx: &Context<'_>, #[graphql(default = 10)] last: i32) -> Result<Vec<Reminder>> {
+        let rungs = request::of(ctx)
+            .loads
+            .load_one(RungsOf(self.0.id))
+            .await?
+            .unwrap_or_default();
+        let last = usize::try_from(connection::first(last)).unwrap_or(usize::MAX);
+        let skipped = rungs.len().saturating_sub(last);
+        let rows = rungs.iter().skip(skipped).cloned();
+        Ok(rows.map(|row| Reminder(Arc::new(row))).collect())
+    }
+
     /// The enrollment.
     async fn enrollment(&self, ctx: &Context<'_>) -> Result<Enrollment> {
         let found = Enrollment::find(ctx, self.0.enrollment_id).await?;
@@ -144,11 +168,6 @@ impl Flag {
             .unwrap_or_default();
         Ok(causes.iter().map(|row| FlagCause(row.clone())).collect())
     }
-}
-
-/// What staff wrote about a flag.
-fn opened(ctx: &Context<'_>, text: &Sealed) -> Result<String> {
-    Ok(request::of(ctx).store.keyring().open(text).map_err(Error::from)?)
 }
 
 /// Why a flag stands.
@@ -169,12 +188,12 @@ impl FlagCause {
 
     /// What is read in lists.
     async fn title(&self, ctx: &Context<'_>) -> Result<String> {
-        opened(ctx, &self.0.title)
+        request::opened(ctx, &self.0.title)
     }
 
     /// What was said about it.
     async fn note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.0.note.as_ref().map(|note| opened(ctx, note))
+        self.0.note.as_ref().map(|note| request::opened(ctx, note))
     }
 
     /// When it ended.
@@ -190,97 +209,16 @@ impl FlagCause {
         }
     }
 
-    /// The firing of a rule that raised it.
+    /// The firing of a rule that raised it. Nobody is told of the rules about themselves: none but those who treat see it.
     async fn firing(&self, ctx: &Context<'_>) -> Option<Result<Firing>> {
+        let request = request::of(ctx);
         let Actor::Rule(id) = self.0.actor.0 else {
             return None;
         };
-        let found = request::of(ctx).loads.load_one(FiringKey(id)).await.transpose()?;
+        if !request.viewer.may(Permission::Treat) {
+            return None;
+        }
+        let found = request.loads.load_one(FiringKey(id)).await.transpose()?;
         Some(found.map(Firing))
-    }
-}
-
-/// A rule that fired.
-pub struct Firing(Arc<firing::Fired>);
-
-/// A rule that fired.
-#[Object]
-impl Firing {
-    /// The rule, as it was then.
-    async fn rule(&self) -> FiredRule<'_> {
-        FiredRule {
-            key: &self.0.row.rule_key,
-            name: &self.0.name,
-            version: self.0.version,
-        }
-    }
-
-    /// The instant that it fired for.
-    async fn at(&self) -> DateTime<Utc> {
-        self.0.row.at
-    }
-
-    /// Every fact that it compared, in reading order.
-    async fn trace(&self, ctx: &Context<'_>) -> Result<Vec<TraceLine>> {
-        let trace: Trace = serde_json::from_value(self.0.row.trace.clone())
-            .map_err(|error| Error::Corrupt(format!("a trace cannot be read: {error}")))?;
-        let enrollment = request::of(ctx)
-            .loads
-            .load_one(EnrollmentKey(self.0.row.enrollment_id))
-            .await?;
-        let locale = enrollment
-            .as_ref()
-            .map_or(request::of(ctx).language.as_str(), |row| &row.locale);
-        Ok(trace.render(locale).into_iter().map(Into::into).collect())
-    }
-}
-
-/// A rule as it was when it fired.
-#[derive(SimpleObject)]
-pub struct FiredRule<'a> {
-    /// Its key.
-    key: &'a str,
-    /// What it was called.
-    name: &'a str,
-    /// The version that fired.
-    version: i32,
-}
-
-/// What came of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "rules::trace::Verdict")]
-pub enum TraceVerdict {
-    /// It held.
-    True,
-    /// It did not.
-    False,
-    /// A fact was missing.
-    Unknown,
-}
-
-/// One part of a condition and what came of it.
-#[derive(SimpleObject)]
-pub struct TraceLine {
-    /// What was compared and what came of it, in words.
-    text: String,
-    /// What came of it.
-    verdict: TraceVerdict,
-    /// The fact that was compared, in words.
-    fact: Option<String>,
-    /// The value that the fact had.
-    value: Option<AnswerValue>,
-    /// How deep it stands; the outermost is 0.
-    depth: u32,
-}
-
-impl From<RenderedLine> for TraceLine {
-    fn from(line: RenderedLine) -> Self {
-        Self {
-            text: line.text,
-            verdict: line.verdict.into(),
-            fact: line.fact,
-            value: line.value.map(AnswerValue),
-            depth: line.depth,
-        }
     }
 }

@@ -109,12 +109,15 @@ impl Program {
         )
     }
 
-    /// The rules of the program, and those of a unit where one is named. Empty for those who may not see rules.
+    /// The rules of the program, and those of a unit and of an enrollment where they are named; without those that were
+    /// withdrawn. Empty for those who may not see rules.
     #[graphql(complexity = "connection::STATEMENT + 20 * child_complexity")]
-    async fn rules(&self, ctx: &Context<'_>, unit_id: Option<ID>) -> Result<Vec<Rule>> {
+    async fn rules(&self, ctx: &Context<'_>, unit_id: Option<ID>, enrollment_id: Option<ID>) -> Result<Vec<Rule>> {
         let request = request::of(ctx);
         let unit = unit_id.and_then(|id| id::of(Kind::Unit, &id));
-        let rules = rule::of_program(&request.store, &request.viewer, self.content.program.id, unit).await?;
+        let enrollment = enrollment_id.and_then(|id| id::of(Kind::Enrollment, &id));
+        let program = self.content.program.id;
+        let rules = rule::of_program(&request.store, &request.viewer, program, unit, enrollment).await?;
         Ok(rules.into_iter().map(|row| Rule(Arc::new(row))).collect())
     }
 }

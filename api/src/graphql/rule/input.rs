@@ -157,6 +157,30 @@ pub enum EventTriggerInput {
     EnrollmentEnded(NothingInput),
     /// A flag of the kind is raised.
     FlagRaised(FlagRefInput),
+    /// A flag of the kind is left unhandled: neither acknowledged nor resolved for so long after it was opened.
+    FlagUnhandled(UnhandledFlagInput),
+    /// A message is sent by the citizen or by the staff; by either where none is named.
+    MessageReceived(AnySenderInput),
+    /// The citizen registers a planned activity.
+    ActivityRegistered(NothingInput),
+}
+
+/// A flag that nobody has handled.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnhandledFlagInput {
+    /// The flag's kind.
+    kind: String,
+    /// How long after it was raised or reopened.
+    after: Duration,
+}
+
+/// Who wrote a message, or anybody.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnySenderInput {
+    /// The citizen or the staff.
+    from: Option<Audience>,
 }
 
 /// A module by key, or any.
@@ -235,16 +259,30 @@ pub enum FactInput {
     MissedDispatches(AnyFormInput),
     /// Percent of the module's steps that are completed.
     ModuleProgress(ModuleRefInput),
+    /// Percent of the section's steps that are completed.
+    SectionProgress(SectionRefInput),
     /// Percent of the program's steps that are completed.
     ProgramProgress(NothingInput),
+    /// How many planned activities of the last days passed without a registration; today is not counted.
+    MissedActivities(LastDaysInput),
     /// Which week of the program it is; the first is 1.
     ProgramWeek(NothingInput),
     /// The enrollment's status.
     Status(NothingInput),
     /// The citizen's age in whole years.
     Age(NothingInput),
+    /// The citizen's sex, FEMALE or MALE; unknown where the identity number does not tell it.
+    Sex(NothingInput),
     /// Whether a flag of the kind is open or acknowledged.
     OpenFlag(FlagRefInput),
+}
+
+/// A number of days, up to yesterday.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastDaysInput {
+    /// How many local days.
+    days: u32,
 }
 
 /// A score of a form.
@@ -258,7 +296,7 @@ pub struct ScoreFactInput {
     /// Which of the scores; the latest where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pick: Option<Pick>,
-    /// How many of the latest scores, for `MEAN`; all where absent.
+    /// How many of the latest scores, for `MEAN`, `MAX` and `MIN`; all where absent.
     last: Option<u32>,
 }
 
@@ -279,6 +317,16 @@ pub enum Pick {
     ChangeFromPrevious,
     /// The mean of the last ones.
     Mean,
+    /// The highest of the last ones.
+    Max,
+    /// The lowest of the last ones.
+    Min,
+    /// The change from the first, in percent of the first.
+    PercentChangeFromFirst,
+    /// The change from the previous, in percent of the previous.
+    PercentChangeFromPrevious,
+    /// The change from the first, divided by the standard error of the difference; beyond ±1.96 it is reliable.
+    ReliableChange,
 }
 
 /// The answer of one item.
@@ -312,6 +360,12 @@ pub enum Happening {
     Activity,
     /// A form was completed.
     FormCompleted,
+    /// A message was sent, either way.
+    Message,
+    /// The citizen sent a message.
+    MessageFromCitizen,
+    /// The staff sent a message.
+    MessageFromStaff,
 }
 
 /// What a rule does.
@@ -332,6 +386,61 @@ pub enum ActionInput {
     OpenSection(SectionRefInput),
     /// Hides a section.
     HideSection(SectionRefInput),
+    /// Sends the citizen a message from the unit.
+    SendMessage(SendMessageActionInput),
+    /// Starts an escalation ladder for the open flag of a kind.
+    Escalate(EscalateActionInput),
+}
+
+/// Sends the citizen a message in the thread of the enrollment.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendMessageActionInput {
+    /// What it says.
+    body: String,
+}
+
+/// An escalation ladder: until somebody acknowledges or resolves the flag, one recipient after the other is reminded of it.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EscalateActionInput {
+    /// The kind of the flag to staff.
+    kind: String,
+    /// The rungs, from the first to the last.
+    rungs: Vec<RungInput>,
+    /// Whether a rung that would come while the unit is closed waits until it opens; it does not where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    office_hours: Option<bool>,
+}
+
+/// One rung of an escalation ladder. Each comes once for each time that the flag is opened.
+#[derive(Clone, Debug, InputObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RungInput {
+    /// Stable and unique within the ladder.
+    key: String,
+    /// How long after the firing.
+    after: Duration,
+    /// Who is reminded.
+    to: Recipients,
+    /// The key of the message template.
+    template: String,
+    /// How it is sent; by e-mail where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<Vec<Channel>>,
+}
+
+/// Staff who are reminded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
+#[graphql(remote = "definition::Recipients")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Recipients {
+    /// The therapists of the enrollment.
+    Therapists,
+    /// All who treat at the unit.
+    UnitStaff,
+    /// The administrators of the unit.
+    UnitAdministrators,
 }
 
 /// Asks the citizen to fill in a form.

@@ -17,9 +17,10 @@ const DESIGNER: &str = "designer";
 const LIFETIME: Duration = Duration::hours(12);
 
 /// What a citizen's examples are about.
-const CITIZEN_THINGS: &str =
-    "{ viewer { ... on CitizenViewer { citizen { enrollments(first: 1, status: [ACTIVE]) { nodes {
+const CITIZEN_THINGS: &str = "query($from: DateTime!, $to: DateTime!) { viewer { ... on CitizenViewer { citizen {
+    enrollments(first: 1, status: [ACTIVE]) { nodes {
     id nextStep { id }
+    activities(from: $from, to: $to) { id day }
     modules { sections { steps { id blocks { ... on FormBlock { form { key } } } } } }
     dispatches(first: 10, status: [AVAILABLE, STARTED]) { nodes { id form { key } } } } } } } } }";
 
@@ -30,9 +31,11 @@ const THERAPIST_THINGS: &str = "{ viewer { ... on StaffViewer { unit { id
 
 /// The tabs: one for every operation and whoever sends it.
 pub(super) async fn tabs(app: &App) -> Vec<Value> {
-    let citizen = things(app, CITIZEN, CITIZEN_THINGS).await;
+    let now = app.store.now();
+    let at = |days| (now + Duration::days(days)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let citizen = things(app, CITIZEN, CITIZEN_THINGS, json!({ "from": at(-7), "to": at(0) })).await;
     let citizen = &citizen["viewer"]["citizen"]["enrollments"]["nodes"][0];
-    let therapist = things(app, THERAPIST, THERAPIST_THINGS).await;
+    let therapist = things(app, THERAPIST, THERAPIST_THINGS, json!({})).await;
     let unit = &therapist["viewer"]["unit"];
     let enrollment = &unit["enrollments"]["nodes"][0];
     let flag = &enrollment["flags"]["nodes"][0]["id"];
@@ -43,8 +46,7 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
         .find_map(first_form)
         .unwrap_or_default();
     let dispatch = measure(citizen);
-    let now = app.store.now();
-    let at = |days| (now + Duration::days(days)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let activity = &citizen["activities"][0];
     let answers: Vec<Value> = (1..=9)
         .map(|n| json!({ "item": format!("q{n}"), "value": if n == 9 { "most-days" } else { "some-days" } }))
         .collect();
@@ -76,6 +78,19 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
             "SubmitResponse",
             json!({ "input": { "dispatchId": dispatch, "answers": answers } }),
         ),
+        (
+            CITIZEN,
+            "SendMessage",
+            json!({ "input": { "enrollmentId": citizen["id"], "body": "Tack! Jag prövar i morgon." } }),
+        ),
+        (
+            CITIZEN,
+            "RegisterActivity",
+            json!({ "input": {
+            "activityId": activity["id"], "occurrence": activity["day"], "done": true, "note": "Det gick bra.", "rating": 7,
+        } }),
+        ),
+        (CITIZEN, "MyActivity", json!({})),
         (THERAPIST, "UnitActivity", json!({ "unitId": unit["id"] })),
         (THERAPIST, "Worklist", json!({ "unitId": unit["id"], "first": 50 })),
         (
@@ -181,14 +196,14 @@ fn headers(app: &App, persona: &str) -> Option<Value> {
 }
 
 /// What a persona's examples are about, as that persona sees it; null where they see nothing.
-async fn things(app: &App, persona: &str, query: &str) -> Value {
+async fn things(app: &App, persona: &str, query: &str, variables: Value) -> Value {
     let Ok(token) = app.token(persona, LIFETIME) else {
         return Value::Null;
     };
     let Ok(signed_in) = app.sign_in.with(&token).await else {
         return Value::Null;
     };
-    let Ok(asked) = Asked::read(json!({ "query": query })) else {
+    let Ok(asked) = Asked::read(json!({ "query": query, "variables": variables })) else {
         return Value::Null;
     };
     let Ok(prepared) = asked.prepare(&app.limits) else {

@@ -118,7 +118,6 @@ fn word(outcome: &Outcome) -> String {
         Outcome::Retry { reason } => ("retry", reason),
         Outcome::Failed { reason } => ("failed", reason),
         Outcome::Unknown { reason } => ("unknown", reason),
-        Outcome::Skipped { reason } => ("skipped", reason),
         Outcome::GivenBack => return "given back".to_owned(),
     };
     assert!(!reason.contains("asa"), "{reason}");

@@ -1,55 +1,30 @@
 //! Who sees which rules and how often they fired, and what becomes of a stored rule that cannot be read.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::collections::BTreeSet;
 
 use chrono::Duration;
-use common::{ANNA, ERIK, World, on_both};
 use entity::{
-    action::{
-        self,
-        enrollment::StartEnrollment,
-        rule::{SaveRule, save},
-    },
-    enrollment, firing,
+    action::{self, care::NewAssignment, enrollment::StartEnrollment, rule::SaveRule},
+    assignment::Role,
+    firing,
     rule::{self, RuleBook},
-    rule_version,
+    rule_version, simulation,
     viewer::Viewer,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::{
+    common::{ANNA, ERIK, World, on_both, one, refused},
+    flagging, row, saved,
+};
+
 on_both! {
     a_rule_of_one_enrollment_is_seen_by_who_treats_it,
     firings_are_counted_where_the_viewer_may_look,
     a_version_that_cannot_be_read_is_off_and_the_older_one_stays_over,
-}
-
-fn flagging() -> SaveRule {
-    SaveRule {
-        program_slug: "small".to_owned(),
-        unit_id: None,
-        enrollment_id: None,
-        key: "risk".to_owned(),
-        name: "Risk".to_owned(),
-        enabled: true,
-        dry_run: false,
-        definition: json!({
-            "trigger": { "event": { "formCompleted": { "form": "check" } } },
-            "actions": [{ "raiseFlag": { "kind": "risk", "severity": "URGENT", "title": "Risk", "audience": "STAFF" } }],
-        }),
-    }
-}
-
-async fn saved(world: &World, viewer: &Viewer, rule: SaveRule) -> Uuid {
-    let mut act = world.store.act(viewer).await.unwrap();
-    let id = save(&mut act, rule).await.unwrap();
-    act.commit().await.unwrap();
-    id
+    a_rule_of_one_enrollment_is_simulated_by_who_treats_it,
 }
 
 async fn block(world: &World, citizen: Uuid) {
@@ -126,7 +101,9 @@ async fn firings_are_counted_where_the_viewer_may_look(world: World) {
     }
     let program = world.store.directory().programs()["small"].program.id;
     let counts = async |viewer: &Viewer| {
-        let found = rule::of_program(&world.store, viewer, program, None).await.unwrap();
+        let found = rule::of_program(&world.store, viewer, program, None, None)
+            .await
+            .unwrap();
         assert_eq!(found[0].rule.id, rule);
         assert_eq!(found[0].last_fired_at.is_some(), found[0].firings > 0);
         found[0].firings
@@ -168,16 +145,66 @@ async fn a_version_that_cannot_be_read_is_off_and_the_older_one_stays_over(world
         .unwrap();
 
     let connection = world.store.connection();
-    let row = enrollment::Entity::find_by_id(enrollment)
-        .one(connection)
+    let row = row(&world, enrollment).await;
+    let since = row.created_at;
+    let book = RuleBook::read(connection, std::slice::from_ref(&row), since)
         .await
         .unwrap();
-    let book = RuleBook::read(connection, &[row.clone().unwrap()]).await.unwrap();
-    let active = book.of(&row.unwrap());
+    let set = book.of(&row);
+    let active: Vec<_> = set.versions().collect();
     assert_eq!(active.len(), 1);
     assert_eq!(active[0].effective_until, Some(newest));
     let versions = rule_version::Entity::find().order_by_asc(rule_version::Column::Number);
     let versions = versions.all(connection).await.unwrap();
     assert!(book.version(versions[0].id).is_some());
     assert!(book.version(versions[1].id).is_none());
+    // Whoever may see the rule reads it all the same, as it was saved.
+    let oskar = world.staff("oskar");
+    let page = rule::versions(&world.store, &oskar, versions[0].rule_id, 1, None)
+        .await
+        .unwrap();
+    assert!(page.has_next);
+    assert_eq!(page.rows[0].1.definition, json!({ "of": "another time" }));
+    let after = Some(page.rows[0].0.as_str());
+    let page = rule::versions(&world.store, &oskar, versions[0].rule_id, 1, after)
+        .await
+        .unwrap();
+    assert_eq!((page.has_next, page.rows[0].1.number), (false, 1));
+    assert!(page.rows[0].1.read().is_some());
+    let marianne = world.staff("marianne");
+    let page = rule::versions(&world.store, &marianne, versions[0].rule_id, 1, None)
+        .await
+        .unwrap();
+    assert!(page.rows.is_empty());
+}
+
+async fn a_rule_of_one_enrollment_is_simulated_by_who_treats_it(world: World) {
+    let (enrollment, _) = world
+        .start(&world.staff("ingrid"), &world.start_of(ANNA))
+        .await
+        .unwrap();
+    let mut act = world.store.act(&Viewer::system()).await.unwrap();
+    let assignment = NewAssignment {
+        staff_id: world.administrator,
+        unit_id: Some(world.unit),
+        role: Role::UnitAdministrator,
+        valid_from: None,
+        valid_until: None,
+    };
+    action::care::assign(&mut act, assignment).await.unwrap();
+    act.commit().await.unwrap();
+    world.store.refresh().await.unwrap();
+    let own = SaveRule {
+        enrollment_id: Some(enrollment),
+        ..flagging()
+    };
+    // Seeing the enrollment and the unit's numbers is not seeing what the citizen answered.
+    let both = world.staff("marianne");
+    let drafted = async |viewer: &Viewer, rule: &SaveRule| {
+        let drafted = simulation::draft(&world.store, viewer, world.unit, rule).await;
+        drafted.map(|draft| draft.key)
+    };
+    assert_eq!(drafted(&both, &flagging()).await.unwrap(), "risk");
+    assert_eq!(refused(drafted(&both, &own).await), one("NOT_FOUND", "enrollmentId"));
+    assert_eq!(drafted(&world.staff("ingrid"), &own).await.unwrap(), "risk");
 }
