@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use async_graphql::{Response, ServerError};
 use chrono::Duration;
 use entity::{
+    files::Files,
     store::Store,
     viewer::{Viewer, Who},
 };
@@ -31,6 +32,8 @@ pub struct App {
     pub config: Config,
     /// The record.
     pub store: Store,
+    /// Where attached files are kept.
+    pub files: Files,
     /// What can be asked.
     pub schema: graphql::Schema,
     /// Who asks.
@@ -85,7 +88,7 @@ impl App {
             .iter()
             .find(|known| known.key == persona)
             .context("there is no such persona")?;
-        issuer.token(&persona.key, persona.kind, self.store.now(), lifetime)
+        issuer.token(&persona.key, persona.kind, None, self.store.now(), lifetime)
     }
 }
 

@@ -11,7 +11,7 @@ use async_graphql::{
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
     parser::{
         parse_query,
-        types::{ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet},
+        types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet},
     },
 };
 use async_trait::async_trait;
@@ -83,30 +83,6 @@ pub fn parse(query: &str, limits: &Limits) -> Result<ExecutableDocument, Box<Ser
         within("selections", measure.selections, limits.selections)?;
     }
     Ok(document)
-}
-
-/// The operation that a request means: the named one, or the only one.
-///
-/// # Errors
-/// When there is none, or several and no name.
-pub fn operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Result<&'a OperationDefinition, Box<ServerError>> {
-    let mut operations = document.operations.iter();
-    let found = match name {
-        Some(name) => operations
-            .find(|(key, _)| key.is_some_and(|key| key == name))
-            .ok_or_else(|| format!("The document has no operation \"{name}\".")),
-        None => match (operations.next(), operations.next()) {
-            (Some(only), None) => Ok(only),
-            _ => Err("The document has several operations: name the one to run in \"operationName\".".to_owned()),
-        },
-    };
-    match found {
-        Ok((_, operation)) => Ok(&operation.node),
-        Err(message) => Err(coded(ServerError::new(message, None), VALIDATION_FAILED)),
-    }
 }
 
 /// An error with an `extensions.code`, which stays if it has one.
@@ -231,11 +207,11 @@ fn string(text: &str) -> usize {
 
 /// What a selection set holds once every fragment is in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Measure {
+pub(crate) struct Measure {
     selections: u64,
     depth: u64,
     aliases: u64,
-    root_fields: u64,
+    pub(crate) root_fields: u64,
 }
 
 impl Measure {
@@ -258,10 +234,10 @@ impl Measure {
     }
 }
 
-type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+pub(crate) type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// Measures a selection set; each fragment once. `None` marks a fragment that is being measured.
-fn measure<'a>(
+pub(crate) fn measure<'a>(
     set: &'a SelectionSet,
     fragments: &'a Fragments,
     measured: &mut HashMap<&'a str, Option<Measure>>,
@@ -415,14 +391,5 @@ mod tests {
         let error = parse("{ a", &Limits::default()).unwrap_err();
         assert_eq!(error.extensions.unwrap().get("code"), Some(&Value::from(PARSE_FAILED)));
         assert!(!error.locations.is_empty());
-    }
-
-    #[test]
-    fn the_operation_is_the_named_or_the_only_one() {
-        let two = parse("query A { a } mutation B { b }", &Limits::default()).unwrap();
-        assert!(operation(&two, None).is_err());
-        assert!(operation(&two, Some("C")).is_err());
-        let found = operation(&two, Some("B")).unwrap();
-        assert_eq!(found.ty, async_graphql::parser::types::OperationType::Mutation);
     }
 }

@@ -3,7 +3,10 @@
 use async_graphql::{Request, ServerError, Variables, parser::types::OperationType};
 use serde_json::{Map, Value};
 
-use crate::limits::{self, Limits};
+use crate::{
+    limits::{self, Limits},
+    operation,
+};
 
 /// The longest operation name that is kept; longer ones are cut where they are logged.
 const NAME: usize = 100;
@@ -68,9 +71,10 @@ impl Asked {
     /// # Errors
     /// Why it cannot be executed, with `extensions.code`.
     pub fn prepare(self, limits: &Limits) -> Result<Prepared, Box<ServerError>> {
-        let document = limits::parse(&self.query, limits)?;
-        let kind = limits::operation(&document, self.operation_name.as_deref())?.ty;
+        let mut document = limits::parse(&self.query, limits)?;
+        let kind = operation::meant(&document, self.operation_name.as_deref())?.ty;
         let name = self.operation_name.clone().or_else(|| only_name(&document));
+        operation::keep(&mut document, self.operation_name.as_deref());
         let mut request = Request::new("").variables(Variables::from_json(Value::Object(self.variables)));
         request.operation_name = self.operation_name;
         request.set_parsed_query(document);

@@ -14,7 +14,7 @@ use worker::{
     Worker, bus,
     channel::mail::Mailer,
     config::{self, Config},
-    database,
+    database, files,
 };
 
 use crate::{
@@ -45,10 +45,11 @@ impl Server {
     /// Starts serving on the configured address. The database must be migrated.
     ///
     /// # Errors
-    /// What is wrong with the configuration, the database or the address, and what to do.
+    /// What is wrong with the configuration, the database, the place of files or the address, and what to do.
     pub async fn start(config: Config, clock: Clock) -> Result<Self> {
         http::metrics::record();
         let connection = open(&config).await?;
+        files::check(&config).await?;
         let store = Store::new(connection, clock, config.keyring()?).await?;
 
         let issuer = development_issuer(&config)?;
@@ -58,6 +59,7 @@ impl Server {
             schema: graphql::schema(&config),
             limits: limits(&config.limits),
             store: store.clone(),
+            files: config.files(),
             sign_in,
             issuer,
             stop: stop.clone(),
@@ -65,7 +67,7 @@ impl Server {
             config,
         });
 
-        let acceptor = listen(app.config.http.listen, "--listen").await?;
+        let acceptor = listen(app.config.http.listen, "`handrail serve --listen`").await?;
         let measured = match app.config.http.metrics_listen {
             Some(address) => Some(listen(address, "http.metrics_listen").await?),
             None => None,

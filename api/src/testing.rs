@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, TimeDelta};
 use entity::{
-    action::care::{self, NewAssignment, NewStaff, NewUnit},
+    action::{
+        assignment::{self, NewAssignment},
+        care::{self, NewStaff, NewUnit},
+    },
     assignment::Role,
     clock::Clock,
     store::Store,
@@ -32,6 +35,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.database.url = Secret::new(format!("sqlite:{}/handrail.db", folder.path().display()));
+        config.attachments.folder = folder.path().join("attachments");
         config.http.listen = ([127, 0, 0, 1], 0).into();
         config.worker.embedded = false;
         config.limits.subscriptions = 2;
@@ -65,7 +69,7 @@ impl House {
             valid_from: None,
             valid_until: None,
         };
-        care::assign(&mut act, assignment).await.unwrap();
+        assignment::grant(&mut act, &assignment).await.unwrap();
         act.commit().await.unwrap();
         let server = Server::start(config, clock.clone()).await.unwrap();
         Self {
@@ -85,7 +89,7 @@ impl House {
     pub(crate) fn token_of(&self, kind: Kind, subject: &str) -> String {
         let issuer = self.server.app().issuer.as_ref().unwrap();
         issuer
-            .token(subject, kind, self.clock.now(), TimeDelta::hours(1))
+            .token(subject, kind, None, self.clock.now(), TimeDelta::hours(1))
             .unwrap()
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     act::BATCH,
     clock,
     error::Result,
-    viewer::{Viewer, Who},
+    viewer::{Actor, Viewer, Who},
 };
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 use serde::{Deserialize, Serialize};
@@ -69,16 +69,47 @@ pub async fn write(
     if viewer.who == Who::System {
         return Ok(());
     }
+    let trace = Trace {
+        actor: viewer.actor(),
+        unit: viewer.unit(),
+        operation: &viewer.operation,
+        action,
+    };
+    write_for(connection, &trace, citizens, at).await
+}
+
+/// Who does what, from where.
+pub(crate) struct Trace<'a> {
+    /// Who.
+    pub actor: Actor,
+    /// The unit that they act at.
+    pub unit: Option<Uuid>,
+    /// The operation that does it.
+    pub operation: &'a str,
+    /// Read or change.
+    pub action: AccessAction,
+}
+
+/// As [`write`], of what Handrail does in somebody's stead.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn write_for(
+    connection: &impl ConnectionTrait,
+    trace: &Trace<'_>,
+    citizens: &BTreeSet<Uuid>,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let rows: Vec<ActiveModel> = citizens
         .iter()
         .map(|citizen| ActiveModel {
             at: Set(at),
             id: Set(clock::id_at(at)),
-            viewer: Set(viewer.actor().to_string()),
-            unit_id: Set(viewer.unit()),
+            viewer: Set(trace.actor.to_string()),
+            unit_id: Set(trace.unit),
             citizen_id: Set(*citizen),
-            action: Set(action.into()),
-            operation: Set(viewer.operation.to_string()),
+            action: Set(trace.action.into()),
+            operation: Set(trace.operation.to_owned()),
             previous_hash: Set(None),
             hash: Set(None),
         })

@@ -3,14 +3,14 @@
 //! Whatever changes a fact writes an event and makes the enrollment due for evaluation in its own transaction, and only
 //! then hints whoever waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::NotSet,
     ColumnTrait, Condition, DatabaseBackend, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
     sea_query::{LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::{
     access_log::{self, AccessAction},
     attention,
     clock::Ids,
+    contact_event::{self, Reached},
     enrollment,
     error::{Error, Result, UserError},
     evaluation,
@@ -36,6 +37,10 @@ pub(crate) const TICK: Duration = Duration::microseconds(1);
 /// How far ahead of the clock events are judged with the rest: they are dated microseconds ahead where several come at once.
 /// Those of a machine whose clock is wrong wait for their time.
 pub(crate) const AHEAD: Duration = Duration::seconds(1);
+
+/// How far what was judged may be ahead of a unit of work that writes down facts: as far as events reach that come at once and
+/// are numbered in microseconds. Further ahead it was judged by a machine whose clock is ahead of this one's.
+pub(crate) const NUMBERED: Duration = Duration::microseconds(100);
 
 /// What made something happen: a person (depth 0), or the firing of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +63,10 @@ pub struct Act {
     /// When: one instant for the whole unit.
     pub now: DateTime<Utc>,
     ids: Ids,
+    /// Until when the rules of the enrollments that it holds were judged.
+    judged: HashMap<Uuid, DateTime<Utc>>,
     events: Vec<event::Model>,
+    reached: BTreeSet<Reached>,
     due: BTreeSet<Uuid>,
     attention: BTreeSet<Uuid>,
     changed: BTreeSet<Uuid>,
@@ -74,7 +82,9 @@ impl Act {
             tx,
             now,
             ids: Ids::default(),
+            judged: HashMap::new(),
             events: Vec::new(),
+            reached: BTreeSet::new(),
             due: BTreeSet::new(),
             attention: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -166,9 +176,39 @@ impl Act {
                 found.insert(row.id, row);
             }
         }
-        // Whoever held them before may have judged what came up to just now: what this unit does comes after.
+        // Whoever held them before may have judged what came up to just now: what this unit does comes after, also where its own
+        // clock is behind. A schedule that counts from what is dated before would be over when it begins.
         self.now = self.now.max(self.store.now());
+        let held: Vec<Uuid> = found.keys().copied().collect();
+        let judged = evaluation::judged_until(&self.tx, &held).await?;
+        let latest = judged.values().max().filter(|until| **until > self.now + NUMBERED);
+        self.now = latest.map_or(self.now, |until| *until + TICK);
+        self.judged.extend(judged);
         Ok(found)
+    }
+
+    /// Reads the rows that are due and not in somebody else's hands, and keeps their enrollments from being changed by others
+    /// until the end. `due` selects them, `enrollment` is the column that names the enrollment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn claim<E: EntityTrait>(
+        &mut self,
+        due: impl Fn() -> Select<E>,
+        enrollment: E::Column,
+    ) -> Result<(BTreeMap<Uuid, enrollment::Model>, Vec<E::Model>)> {
+        let ids: Vec<Uuid> = self
+            .store
+            .skip_locked(due())
+            .select_only()
+            .column(enrollment)
+            .into_tuple()
+            .all(&self.tx)
+            .await?;
+        let enrollments = self.free_enrollments(&ids).await?;
+        // Read again under the locks: another worker, or an answer, may have been faster.
+        let rows = due().filter(enrollment.is_in(enrollments.keys().copied()));
+        Ok((enrollments, rows.all(&self.tx).await?))
     }
 
     /// Inserts rows, many with a statement.
@@ -208,8 +248,20 @@ impl Act {
         subject: Option<Uuid>,
         key: Option<&str>,
     ) {
-        self.changed.insert(enrollment.citizen_id);
         self.due.insert(enrollment.id);
+        self.told(enrollment, kind, cause, subject, key);
+    }
+
+    /// As [`Act::happened`], of what is no fact to any rule: nobody evaluates the enrollment for it.
+    pub fn told(
+        &mut self,
+        enrollment: &enrollment::Model,
+        kind: EventKind,
+        cause: Cause,
+        subject: Option<Uuid>,
+        key: Option<&str>,
+    ) {
+        self.changed.insert(enrollment.citizen_id);
         self.events.push(event::Model {
             position: 0,
             at: self.now,
@@ -226,6 +278,19 @@ impl Act {
         self.hints.insert(Hint::Events);
     }
 
+    /// Notes that it changed how a unit is reached; told at the end.
+    pub fn unit_changed(&mut self, unit: Uuid) {
+        self.reached.insert(Reached::Unit(unit));
+        self.hints.insert(Hint::Events);
+    }
+
+    /// Notes that it changed how a citizen is reached; told at the end.
+    pub fn citizen_changed(&mut self, citizen: Uuid) {
+        self.changed(citizen);
+        self.reached.insert(Reached::Citizen(citizen));
+        self.hints.insert(Hint::Events);
+    }
+
     /// Notes a change of a citizen's data that is no event.
     pub fn changed(&mut self, citizen: Uuid) {
         self.changed.insert(citizen);
@@ -239,6 +304,18 @@ impl Act {
     /// Notes that whoever waits is to be told at the end.
     pub fn hint(&mut self, hint: Hint) {
         self.hints.insert(hint);
+    }
+
+    /// Commits what went well, and undoes at once what did not: what is held is free again before anybody hears of a refusal.
+    ///
+    /// # Errors
+    /// The outcome's own, and when the database fails; then nothing was changed.
+    pub async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
+        match &outcome {
+            Ok(_) => self.commit().await?,
+            Err(_) => self.undo().await,
+        }
+        outcome
     }
 
     /// Undoes everything at once, where dropping it would leave that to the pool, some time later.
@@ -258,7 +335,14 @@ impl Act {
     /// When the database fails; then nothing was changed.
     pub async fn commit(self) -> Result<()> {
         let at_once = self.at_once();
-        write_events(&self.tx, self.events).await?;
+        let actor = self.viewer.actor();
+        let reached = self.reached.iter();
+        let mut reached: Vec<_> = reached
+            .map(|reached| contact_event::new(self.id(), self.now, *reached, actor))
+            .collect();
+        contact_event::place(&self.tx, &mut reached).await?;
+        self.insert::<contact_event::Entity>(&reached).await?;
+        write_events(&self.tx, self.events, self.judged).await?;
         evaluation::make_due(&self.tx, &self.due, at_once).await?;
         attention::refresh(&self.tx, &self.attention).await?;
         access_log::write(&self.tx, &self.viewer, AccessAction::Change, &self.changed, self.now).await?;
@@ -272,19 +356,16 @@ impl Act {
 
 /// Writes events, each later than whatever was judged of its enrollment and later than the one before it: an evaluation that
 /// ran between the start of this unit and its lock must not make an event look judged. The difference is microseconds.
-async fn write_events(tx: &DatabaseTransaction, mut events: Vec<event::Model>) -> Result<()> {
-    let enrollments: BTreeSet<Uuid> = events.iter().map(|event| event.enrollment_id).collect();
-    let mut next: BTreeMap<Uuid, DateTime<Utc>> = BTreeMap::new();
-    for chunk in enrollments.into_iter().collect::<Vec<_>>().chunks(BATCH) {
-        let judged: Vec<(Uuid, DateTime<Utc>)> = evaluation::Entity::find()
-            .select_only()
-            .columns([evaluation::Column::EnrollmentId, evaluation::Column::EvaluatedUntil])
-            .filter(evaluation::Column::EnrollmentId.is_in(chunk.iter().copied()))
-            .into_tuple()
-            .all(tx)
-            .await?;
-        next.extend(judged.into_iter().map(|(id, until)| (id, until + TICK)));
-    }
+async fn write_events(
+    tx: &DatabaseTransaction,
+    mut events: Vec<event::Model>,
+    mut judged: HashMap<Uuid, DateTime<Utc>>,
+) -> Result<()> {
+    // Those that were not held, as the one that is made just now.
+    let others: BTreeSet<Uuid> = events.iter().map(|event| event.enrollment_id).collect();
+    let others: Vec<Uuid> = others.into_iter().filter(|id| !judged.contains_key(id)).collect();
+    judged.extend(evaluation::judged_until(tx, &others).await?);
+    let mut next: HashMap<Uuid, DateTime<Utc>> = judged.into_iter().map(|(id, until)| (id, until + TICK)).collect();
     for event in &mut events {
         let earliest = next.entry(event.enrollment_id).or_insert(event.at);
         event.at = event.at.max(*earliest);

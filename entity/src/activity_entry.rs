@@ -31,8 +31,10 @@ pub struct Model {
     pub done: bool,
     /// What the citizen says about it, sealed text.
     pub note: Option<Sealed>,
-    /// How it was, 0 to 10.
+    /// How it was afterwards, 0 to 10.
     pub rating: Option<i32>,
+    /// How it was beforehand, 0 to 10.
+    pub rating_before: Option<i32>,
     /// When it was registered for the first time.
     pub registered_at: DateTime<Utc>,
     /// When the registration was corrected last.

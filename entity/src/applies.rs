@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     firing,
     flag::{self, FlagStatus},
-    reminder,
+    form_schedule, reminder,
     rule::RuleBook,
     store::Store,
     stored::Stored,
@@ -38,6 +38,10 @@ pub enum SkipReason {
     Cancelled,
     /// The form cannot be answered any more.
     Expired,
+    /// Somebody switched the schedule of the form off for the enrollment.
+    ScheduleOff,
+    /// Somebody took the reminder back.
+    TakenBack,
     /// A later one about the same is due, too: nobody is told twice at once.
     // While an update rolls out, processes of the release before it write the former words.
     #[serde(alias = "OVERTAKEN")]
@@ -49,7 +53,7 @@ pub enum SkipReason {
     Paused,
     /// The enrollment has ended.
     Ended,
-    /// What it is about is hidden from the citizen.
+    /// What it is about is hidden from the citizen, or closed.
     ContentHidden,
     /// The rule that asked for it is switched off, for the program, the unit or the enrollment.
     RuleOff,
@@ -80,6 +84,22 @@ pub(crate) async fn obstacles(
     enrollments: &HashMap<Uuid, enrollment::Model>,
     now: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, SkipReason>> {
+    let asked = Asked::read(connection, reminders, enrollments, now).await?;
+    obstacles_of_asked(store, connection, reminders, enrollments, &asked, now).await
+}
+
+/// As [`obstacles`], where it is known already what rules asked for them.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn obstacles_of_asked(
+    store: &Store,
+    connection: &impl ConnectionTrait,
+    reminders: &[reminder::Model],
+    enrollments: &HashMap<Uuid, enrollment::Model>,
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, SkipReason>> {
     let mut obstacles = HashMap::new();
     let mut add = |found: HashMap<Uuid, SkipReason>| {
         for (reminder, reason) in found {
@@ -91,17 +111,18 @@ pub(crate) async fn obstacles(
         .iter()
         .filter_map(|reminder| Some((reminder.id, dispatches.get(&reminder.dispatch_id?)?.over(now)?)))
         .collect());
+    add(schedule_off(connection, reminders, &dispatches).await?);
     add(handled(connection, reminders).await?);
-    let asked = Asked::read(connection, reminders, enrollments, now).await?;
-    add(inactive(connection, reminders, enrollments, &asked).await?);
+    add(inactive(connection, reminders, enrollments, asked).await?);
     add(blocked(connection, reminders, enrollments).await?);
     add(asked.switched_off(reminders, now));
-    add(content::hidden(store, connection, reminders, enrollments, &dispatches, &asked).await?);
+    add(content::hidden(store, connection, reminders, enrollments, &dispatches, asked, now).await?);
     Ok(obstacles)
 }
 
 /// How far a form has come.
 struct Form {
+    key: String,
     status: DispatchStatus,
     expires_at: Option<DateTime<Utc>>,
     step: Option<Uuid>,
@@ -124,20 +145,33 @@ impl Form {
 
 async fn dispatches(connection: &impl ConnectionTrait, reminders: &[reminder::Model]) -> Result<HashMap<Uuid, Form>> {
     use dispatch::Column;
-    type Row = (Uuid, Stored<DispatchStatus>, Option<DateTime<Utc>>, Option<Uuid>);
+    type Row = (
+        Uuid,
+        String,
+        Stored<DispatchStatus>,
+        Option<DateTime<Utc>>,
+        Option<Uuid>,
+    );
     let ids: Vec<Uuid> = reminders.iter().filter_map(|reminder| reminder.dispatch_id).collect();
     let mut found = HashMap::new();
     for chunk in ids.chunks(BATCH) {
         let rows: Vec<Row> = dispatch::Entity::find()
             .select_only()
-            .columns([Column::Id, Column::Status, Column::ExpiresAt, Column::StepId])
+            .columns([
+                Column::Id,
+                Column::FormKey,
+                Column::Status,
+                Column::ExpiresAt,
+                Column::StepId,
+            ])
             .filter(Column::Id.is_in(chunk.iter().copied()))
             .into_tuple()
             .all(connection)
             .await?;
-        found.extend(rows.into_iter().map(|(id, status, expires_at, step)| {
+        found.extend(rows.into_iter().map(|(id, key, status, expires_at, step)| {
             let status = status.0;
             let form = Form {
+                key,
                 status,
                 expires_at,
                 step,
@@ -146,6 +180,24 @@ async fn dispatches(connection: &impl ConnectionTrait, reminders: &[reminder::Mo
         }));
     }
     Ok(found)
+}
+
+/// Those that a rule's form brought with it, where no rule may send the form any more.
+async fn schedule_off(
+    connection: &impl ConnectionTrait,
+    reminders: &[reminder::Model],
+    dispatches: &HashMap<Uuid, Form>,
+) -> Result<HashMap<Uuid, SkipReason>> {
+    let by_rule = reminders.iter().filter(|reminder| reminder.firing_id.is_some());
+    let concerned: Vec<(&reminder::Model, &Form)> = by_rule
+        .filter_map(|reminder| Some((reminder, dispatches.get(&reminder.dispatch_id?)?)))
+        .collect();
+    let off = form_schedule::off(connection, concerned.iter().map(|(row, _)| row.enrollment_id)).await?;
+    Ok(concerned
+        .into_iter()
+        .filter(|(reminder, form)| off.contains(&(reminder.enrollment_id, form.key.clone())))
+        .map(|(reminder, _)| (reminder.id, SkipReason::ScheduleOff))
+        .collect())
 }
 
 /// The rungs whose flag somebody has handled. Opened again it is another opening, which has rungs of its own.
@@ -178,7 +230,7 @@ async fn handled(
 
 /// Those of enrollments that do not take place now, or did not when the reminder was due: what lapsed in a pause does not
 /// come after it. A reminder that was decided in such a state leaves in it. A flag that stands waits for somebody whatever
-/// becomes of the enrollment.
+/// becomes of the enrollment, and what colleagues remind one another of may be just that it rests.
 async fn inactive(
     connection: &impl ConnectionTrait,
     reminders: &[reminder::Model],
@@ -214,7 +266,9 @@ async fn inactive(
         let is_or_was = |status: &Status| *status == Status::Active || *status == decided_in;
         let then = as_of(reminder.remind_at.max(reminder.created_at));
         let hindrance = [Some(enrollment.status.0), then].into_iter().flatten();
-        hindrance.filter(|status| !is_or_was(status)).find_map(why_inactive)
+        let hindrance = hindrance.filter(|status| !is_or_was(status)).filter_map(why_inactive);
+        let mut hindrance = hindrance.filter(|reason| *reason == SkipReason::Ended || !reminder.is_between_staff());
+        hindrance.next()
     };
     Ok(concerned
         .into_iter()

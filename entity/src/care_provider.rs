@@ -3,6 +3,12 @@
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
+use crate::{
+    error::Result,
+    store::Store,
+    viewer::{Viewer, Who},
+};
+
 /// Who runs the units (vårdgivare).
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "care_provider")]
@@ -21,3 +27,14 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The care provider that a staff member works for; none for everybody else.
+///
+/// # Errors
+/// When the database fails.
+pub async fn own(store: &Store, viewer: &Viewer) -> Result<Option<Model>> {
+    let Who::Staff { provider, .. } = viewer.who else {
+        return Ok(None);
+    };
+    Ok(Entity::find_by_id(provider).one(store.connection()).await?)
+}

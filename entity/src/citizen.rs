@@ -5,17 +5,22 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rules::facts::Sex;
-use sea_orm::{Condition, QuerySelect, entity::prelude::*, sea_query::Query};
+use sea_orm::{
+    Condition, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Query, SimpleExpr},
+};
 
 use crate::{
     act::BATCH,
     enrollment,
     error::Result,
     identity::IdentityNumber,
+    quiet_hours::QuietHours,
     seal::{Keyring, Sealed},
     store::Store,
     stored::Stored,
-    viewer::{Viewer, Who},
+    viewer::{Actor, Viewer, Who},
 };
 
 /// Somebody who takes part in programs (invånare). Names, contacts and the identity number are sealed.
@@ -55,6 +60,10 @@ pub struct Model {
     pub last_seen_at: Option<DateTime<Utc>>,
     /// When the row was made.
     pub created_at: DateTime<Utc>,
+    /// When somebody last said their addresses; absent where they are as they were written down at a start.
+    pub contact_set_at: Option<DateTime<Utc>>,
+    /// Who said them: the citizen, a guardian of theirs, or staff who put them right.
+    pub contact_set_by: Option<Stored<Actor>>,
 }
 
 /// Rows are joined by their ids; see the queries.
@@ -62,6 +71,9 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The language of those of whom nothing else is known.
+pub const DEFAULT_LOCALE: &str = "sv";
 
 /// A citizen, opened for somebody who may see them.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +90,8 @@ pub struct Person {
     pub email: Option<String>,
     /// The phone number, `+46…`.
     pub phone: Option<String>,
+    /// When and by whom they were last said; absent where they are as they were written down at a start.
+    pub contact_set: Option<(DateTime<Utc>, Actor)>,
     /// The language, a BCP 47 tag.
     pub locale: String,
     /// Start of the quiet hours, local `HH:MM`.
@@ -87,6 +101,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// When nothing that makes a sound leaves.
+    pub fn quiet_hours(&self) -> QuietHours {
+        QuietHours::chosen(self.quiet_from.as_deref(), self.quiet_until.as_deref())
+    }
+
     /// Given and family name.
     pub fn display_name(&self) -> String {
         format!("{} {}", self.given_name, self.family_name)
@@ -135,12 +154,19 @@ pub async fn by_subject(store: &Store, subject: &str) -> Result<Option<Uuid>> {
 /// # Errors
 /// When the database fails.
 pub async fn by_identity(store: &Store, number: &IdentityNumber) -> Result<Option<Uuid>> {
-    let hashes = store.keyring().hashes(number.digits())?;
     let found = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::IdentityHash.is_in(hashes));
+        .filter(has_identity(store, number)?);
     Ok(found.into_tuple().one(store.connection()).await?)
+}
+
+/// Whose identity number this is.
+///
+/// # Errors
+/// When a key is missing.
+pub(crate) fn has_identity(store: &Store, number: &IdentityNumber) -> Result<SimpleExpr> {
+    Ok(Column::IdentityHash.is_in(store.keyring().hashes(number.digits())?))
 }
 
 /// Whom the viewer may see; see [`find`].
@@ -170,6 +196,7 @@ fn open(keyring: &Keyring, row: Model) -> Result<Person> {
         birth_date: row.birth_date,
         email: keyring.open_option(row.email.as_ref())?,
         phone: keyring.open_option(row.phone.as_ref())?,
+        contact_set: row.contact_set_at.zip(row.contact_set_by.map(|by| by.0)),
         locale: row.locale,
         quiet_from: row.quiet_from,
         quiet_until: row.quiet_until,

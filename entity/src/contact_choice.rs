@@ -6,7 +6,14 @@ use chrono::{DateTime, Utc};
 use rules::facts::Channel;
 use sea_orm::{QueryOrder, entity::prelude::*};
 
-use crate::{act::BATCH, error::Result, stored::Stored, viewer::Actor};
+use crate::{
+    act::BATCH,
+    citizen,
+    error::Result,
+    store::Store,
+    stored::Stored,
+    viewer::{Actor, Viewer},
+};
 
 /// Whether a citizen wants to be reached on a channel, from an instant on.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -54,4 +61,20 @@ pub async fn choices(
         }
     }
     Ok(choices)
+}
+
+/// On which channels those of the citizens whom the viewer may see do not want to be reached. Two statements.
+///
+/// # Errors
+/// When the database fails.
+pub async fn declined(store: &Store, viewer: &Viewer, citizens: &[Uuid]) -> Result<HashMap<Uuid, Vec<Channel>>> {
+    let visible: Vec<Uuid> = citizen::find(store, viewer, citizens).await?.into_keys().collect();
+    let choices = choices(store.connection(), &visible, store.now()).await?;
+    let mut declined: HashMap<Uuid, Vec<Channel>> = HashMap::new();
+    for ((citizen, channel), enabled) in choices {
+        if !enabled {
+            declined.entry(citizen).or_default().push(channel);
+        }
+    }
+    Ok(declined)
 }

@@ -36,6 +36,8 @@ pub struct Content {
 pub struct ModuleContent {
     /// The module.
     pub row: module::Model,
+    /// The modules that must be completed before it opens.
+    pub prerequisites: Vec<Uuid>,
     /// Its sections.
     pub sections: Vec<SectionContent>,
 }
@@ -63,6 +65,8 @@ pub struct StepContent {
 pub struct FormContent {
     /// The version's id.
     pub id: Uuid,
+    /// Which version of the form, counted from 1.
+    pub number: i32,
     /// The form.
     pub form: Form,
 }
@@ -228,9 +232,10 @@ impl Library {
     }
 
     async fn keep(&self, row: form_version::Model) -> Result<Arc<FormContent>> {
+        let (id, number) = (row.id, row.number);
         let form = serde_json::from_value(row.definition)
-            .map_err(|error| Error::Corrupt(format!("form version {}: {error}", row.id)))?;
-        let form = Arc::new(FormContent { id: row.id, form });
+            .map_err(|error| Error::Corrupt(format!("form version {id}: {error}")))?;
+        let form = Arc::new(FormContent { id, number, form });
         self.forms.insert(form.id, form.clone()).await;
         Ok(form)
     }
@@ -308,15 +313,17 @@ impl Library {
         let rows = module::Entity::find()
             .filter(module::Column::VersionId.eq(id))
             .order_by_asc(module::Column::Position);
-        let modules = rows
-            .all(connection)
-            .await?
-            .into_iter()
-            .map(|row| ModuleContent {
+        let rows = rows.all(connection).await?;
+        let ids: HashMap<String, Uuid> = rows.iter().map(|row| (row.key.clone(), row.id)).collect();
+        let mut modules = Vec::with_capacity(rows.len());
+        for row in rows {
+            let keys = row.prerequisites()?;
+            modules.push(ModuleContent {
+                prerequisites: keys.iter().filter_map(|key| ids.get(key).copied()).collect(),
                 sections: sections.remove(&row.id).unwrap_or_default(),
                 row,
-            })
-            .collect();
+            });
+        }
 
         Ok(Content {
             program,

@@ -2,6 +2,7 @@
 
 use crate::{seal::Sealed, stored::Stored, viewer::Actor};
 use chrono::{DateTime, Utc};
+use rules::facts::Dated;
 use sea_orm::entity::prelude::*;
 
 /// Who showed, hid or opened a module or section for one enrollment, and why. The latest that says something wins.
@@ -19,8 +20,12 @@ pub struct Model {
     pub section_id: Option<Uuid>,
     /// Shown or hidden, where this row says so.
     pub visible: Option<bool>,
+    /// From when it is shown or hidden; at once where absent.
+    pub visible_from: Option<DateTime<Utc>>,
     /// From when it is open, where this row says so.
     pub opens_at: Option<DateTime<Utc>>,
+    /// When what it says comes next; none where all of it has, or is said of at once.
+    pub due_at: Option<DateTime<Utc>>,
     /// Why, sealed text.
     pub reason: Option<Sealed>,
     /// Who did it.
@@ -34,3 +39,19 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether it is shown or hidden, and from when, where this row says so.
+    pub fn visibility(&self) -> Option<Dated<bool>> {
+        Some(Dated {
+            at: self.visible_from.map_or(self.at, |from| from.max(self.at)),
+            value: self.visible?,
+        })
+    }
+
+    /// When the next of what it says comes after an instant.
+    pub(crate) fn comes_after(&self, instant: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let comes = self.visible_from.into_iter().chain(self.opens_at);
+        comes.filter(|at| *at > instant).min()
+    }
+}

@@ -1,9 +1,12 @@
 //! One message on one channel.
 
+mod addressing;
 mod claiming;
+mod item;
 
 pub(crate) use claiming::is_one_of;
 pub use claiming::{Claimed, claim, confirm};
+pub(crate) use item::Item;
 
 use std::collections::BTreeSet;
 
@@ -248,7 +251,7 @@ async fn escalate_further(tx: &DatabaseTransaction, reminders: &[Uuid], now: Dat
 
 /// How long after so many attempts the next one comes: a minute, two, four … at most an hour; a fifth more or less, by
 /// `luck` from 0 to 1, so that what failed together does not come back together.
-fn backoff(attempts: i32, luck: f64) -> chrono::Duration {
+pub(crate) fn backoff(attempts: i32, luck: f64) -> chrono::Duration {
     let minutes = 2_f64.powi(attempts - 1).min(60.0);
     let seconds = minutes * 60.0 * (0.8 + 0.4 * luck);
     chrono::Duration::milliseconds((seconds * 1000.0) as i64)

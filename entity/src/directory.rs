@@ -14,7 +14,7 @@ use crate::{
     staff,
     stored::Stored,
     unit,
-    viewer::Who,
+    viewer::{Viewer, Who},
 };
 
 /// A picture of one instant. Held by the process, at most a second old.
@@ -106,12 +106,63 @@ impl Directory {
         self.roles(staff, unit).contains(&role)
     }
 
+    /// Whether a staff member has the role at every unit of the provider.
+    pub fn has_role_everywhere(&self, staff: Uuid, provider: Uuid, role: Role) -> bool {
+        let assignments = self.assignments.get(&staff).into_iter().flatten();
+        let mut everywhere = assignments.filter(|row| row.unit_id.is_none() && row.provider_id == provider);
+        everywhere.any(|row| row.role.0 == role)
+    }
+
     /// Those who have the role at the unit today, by id.
     pub fn staff_of(&self, unit: Uuid, role: Role) -> Vec<Uuid> {
         let staff = self.assignments.keys().copied();
         let mut staff: Vec<Uuid> = staff.filter(|staff| self.has_role(*staff, unit, role)).collect();
         staff.sort_unstable();
         staff
+    }
+
+    /// The units of a care provider, in no order; also those that are disconnected.
+    pub fn units_of(&self, provider: Uuid) -> impl Iterator<Item = &unit::Model> {
+        self.units.values().filter(move |unit| unit.provider_id == provider)
+    }
+
+    /// The staff of a care provider, in no order; also those who have no role any more.
+    pub fn members_of(&self, provider: Uuid) -> impl Iterator<Item = &staff::Model> {
+        self.staff.values().filter(move |staff| staff.provider_id == provider)
+    }
+
+    /// The units at which a staff member may act today, by name, with their roles there.
+    pub fn acts_at(&self, staff: Uuid) -> Vec<(&unit::Model, Vec<Role>)> {
+        let mut units: BTreeMap<(&str, Uuid), &unit::Model> = BTreeMap::new();
+        for row in self.assignments.get(&staff).into_iter().flatten() {
+            let here = row.unit_id.and_then(|id| self.unit(id));
+            let everywhere = self.units_of(row.provider_id).filter(|_| row.unit_id.is_none());
+            for unit in here.into_iter().chain(everywhere) {
+                units.insert((&unit.name, unit.id), unit);
+            }
+        }
+        let with_roles = units.into_values().map(|unit| (unit, self.roles(staff, unit.id)));
+        with_roles.collect()
+    }
+
+    /// The other connected units of a unit's provider, by name.
+    pub fn siblings(&self, unit: &unit::Model) -> impl Iterator<Item = &unit::Model> {
+        let mut siblings: Vec<&unit::Model> = self
+            .units_of(unit.provider_id)
+            .filter(|other| other.disconnected_at.is_none() && other.id != unit.id)
+            .collect();
+        siblings.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        siblings.into_iter()
+    }
+
+    /// Those who treat at a unit, for their colleagues at the same provider; none for everybody else.
+    pub fn therapists(&self, viewer: &Viewer, unit: Uuid) -> Vec<Uuid> {
+        let provider = self.units.get(&unit).map(|unit| unit.provider_id);
+        match viewer.who {
+            Who::Staff { provider: own, .. } if provider == Some(own) => self.staff_of(unit, Role::Therapist),
+            Who::System => self.staff_of(unit, Role::Therapist),
+            _ => Vec::new(),
+        }
     }
 
     /// The staff member who signs in with this subject, acting at `unit`, or where none is named at the unit of their first
@@ -154,11 +205,10 @@ impl Directory {
         roles
     }
 
+    /// The oldest unit of a provider, one that is connected where there is any.
     fn first_unit(&self, provider: Uuid) -> Option<Uuid> {
-        self.units
-            .values()
-            .filter(|unit| unit.provider_id == provider)
-            .map(|unit| unit.id)
-            .min()
+        let units = self.units_of(provider);
+        let (_, first) = units.map(|unit| (unit.disconnected_at.is_some(), unit.id)).min()?;
+        Some(first)
     }
 }

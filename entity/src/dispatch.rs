@@ -1,6 +1,6 @@
 //! A form that a citizen is asked to fill in (utskick).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rules::answer::Answers;
@@ -11,10 +11,11 @@ use crate::{
     act::BATCH,
     error::{Error, Result},
     page::Page,
+    progress,
     seal::Sealed,
     store::Store,
     stored::Stored,
-    viewer::{Actor, Viewer},
+    viewer::{Actor, Viewer, Who},
     visible::{self, Listed},
 };
 
@@ -97,20 +98,93 @@ impl DispatchStatus {
 const LISTED: Listed<Entity> = Listed {
     id: Column::Id,
     enrollment: Column::EnrollmentId,
-    at: Column::AvailableAt,
+    at: || Column::AvailableAt.into_expr(),
     key: |row| (row.id, row.enrollment_id, row.available_at),
 };
 
-/// Dispatches by id.
+/// Dispatches by id. A form that waits in a step that is hidden from the viewer is not there.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
-    visible::by_id::<Entity>(store, viewer, ids, Column::Id, Column::EnrollmentId, |row| row.id).await
+    let mut found =
+        visible::by_id::<Entity>(store, viewer, ids, Column::Id, Column::EnrollmentId, |row| row.id).await?;
+    let hidden = hidden(store, store.connection(), viewer, found.values(), store.now()).await?;
+    found.retain(|id, _| !hidden.contains(id));
+    Ok(found)
+}
+
+/// Those that wait in steps that are hidden from the viewer: nothing leads there. What was answered remains.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn hidden(
+    store: &Store,
+    connection: &impl ConnectionTrait,
+    viewer: &Viewer,
+    rows: impl Iterator<Item = &Model>,
+    now: DateTime<Utc>,
+) -> Result<HashSet<Uuid>> {
+    if sees_all(viewer) {
+        return Ok(HashSet::new());
+    }
+    let waiting = rows.filter(|row| row.status.0.is_open());
+    let waiting: Vec<(&Model, Uuid)> = waiting.filter_map(|row| Some((row, row.step_id?))).collect();
+    let ids: BTreeSet<Uuid> = waiting.iter().map(|(row, _)| row.enrollment_id).collect();
+    let shown = shown_steps(store, connection, viewer, &Vec::from_iter(ids), now).await?;
+    let is_shown = |row: &Model, step| shown.get(&row.enrollment_id).is_some_and(|steps| steps.contains(step));
+    let hidden = waiting.iter().filter(|(row, step)| !is_shown(row, step));
+    Ok(hidden.map(|(row, _)| row.id).collect())
+}
+
+/// Whether the viewer also sees what is hidden from the citizen.
+fn sees_all(viewer: &Viewer) -> bool {
+    matches!(viewer.who, Who::Staff { .. } | Who::System)
+}
+
+/// The steps that are shown, by enrollment; of those that the viewer may see. One statement for hundreds, where the content
+/// has been read.
+async fn shown_steps(
+    store: &Store,
+    connection: &impl ConnectionTrait,
+    viewer: &Viewer,
+    enrollments: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, HashSet<Uuid>>> {
+    let mut shown = HashMap::new();
+    for chunk in enrollments.chunks(BATCH) {
+        for (enrollment, overlay) in progress::visibility(connection, viewer, chunk).await? {
+            let content = store.library().content(connection, enrollment.version_id).await?;
+            let steps = content.steps().map(|(.., step)| step.row.id);
+            let steps = steps.filter(|step| overlay.step_visible(&content, *step, now));
+            shown.insert(enrollment.id, steps.collect());
+        }
+    }
+    Ok(shown)
+}
+
+/// What the viewer may see of the dispatches of enrollments, in SQL, so that a page is full: all but those of [`hidden`].
+async fn not_hidden(store: &Store, viewer: &Viewer, enrollments: &[Uuid]) -> Result<Condition> {
+    if sees_all(viewer) {
+        return Ok(Condition::all());
+    }
+    let open = [
+        DispatchStatus::Scheduled,
+        DispatchStatus::Available,
+        DispatchStatus::Started,
+    ];
+    let shown = shown_steps(store, store.connection(), viewer, enrollments, store.now()).await?;
+    let anyway = Condition::any()
+        .add(Column::StepId.is_null())
+        .add(Column::Status.is_not_in(open.map(Stored)));
+    Ok(shown.into_iter().fold(anyway, |condition, (enrollment, steps)| {
+        let of_this = Condition::all().add(Column::EnrollmentId.eq(enrollment));
+        condition.add(of_this.add(Column::StepId.is_in(steps)))
+    }))
 }
 
 /// The dispatches of each enrollment in one of the states (any where none is named), those that became available last first,
-/// `first` of each, after the row with the cursor `after`.
+/// at most `first` of each, after the row with the cursor `after`.
 ///
 /// # Errors
 /// When the cursor is none of this list, or the database fails.
@@ -126,6 +200,18 @@ pub async fn page(
     if !statuses.is_empty() {
         filter = filter.add(Column::Status.is_in(statuses.iter().map(|status| Stored(*status))));
     }
+    let pages = LISTED
+        .page(store, viewer, enrollments, filter.clone(), first, after)
+        .await?;
+    let rows = pages.values().flat_map(|page| &page.rows).map(|(_, row)| row);
+    if hidden(store, store.connection(), viewer, rows, store.now())
+        .await?
+        .is_empty()
+    {
+        return Ok(pages);
+    }
+    // Read again without what is hidden, so that each page is full.
+    let filter = filter.add(not_hidden(store, viewer, enrollments).await?);
     LISTED.page(store, viewer, enrollments, filter, first, after).await
 }
 

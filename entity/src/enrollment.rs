@@ -1,23 +1,27 @@
 //! One citizen taking part in one program at one unit.
 
+mod list;
+
+pub use list::{Filter, Order, count, page};
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use rules::facts::Status;
+use rules::{facts::Status, period::Period};
 use sea_orm::{
     Condition, JoinType, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait, Func, Query, SimpleExpr},
+    sea_query::{Expr, Query, SimpleExpr},
 };
 
 use crate::{
     access_block,
     act::BATCH,
-    enrollment_status, enrollment_therapist,
-    error::{Result, UserError},
-    page::{self, Page},
-    seal::Sealed,
+    assignment::Role,
+    dated_history, enrollment_status, enrollment_therapist,
+    error::Result,
+    program_version,
     store::Store,
     stored::Stored,
     viewer::{Actor, Permission, Viewer, Who},
@@ -64,6 +68,8 @@ pub struct Model {
     pub unread_by_citizen: i32,
     /// Sorts by need of attention; see [`crate::attention`].
     pub attention: String,
+    /// Since when the citizen cannot read it any more, some time after its end.
+    pub closed_at: Option<DateTime<Utc>>,
     /// When the row was made.
     pub created_at: DateTime<Utc>,
 }
@@ -74,14 +80,15 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What the viewer may see: a citizen their own, a guardian those of whom they act for, staff those of the unit that they
-/// act at unless the citizen has blocked it, everybody else none.
+/// What the viewer may see: a citizen their own, a guardian those of whom they act for, both as long as the program lets them
+/// read it after its end; staff those of the unit that they act at unless the citizen has blocked it; everybody else none.
 pub fn visible_to(viewer: &Viewer) -> Condition {
     let nothing = || Condition::all().add(Expr::value(false));
+    let readable = || Condition::all().add(Column::ClosedAt.is_null());
     match &viewer.who {
         Who::System => Condition::all(),
-        Who::Citizen { id } => Condition::all().add(Column::CitizenId.eq(*id)),
-        Who::Guardian { citizens, .. } => Condition::all().add(Column::CitizenId.is_in(citizens.iter().copied())),
+        Who::Citizen { id } => readable().add(Column::CitizenId.eq(*id)),
+        Who::Guardian { citizens, .. } => readable().add(Column::CitizenId.is_in(citizens.iter().copied())),
         Who::Staff { unit, .. } if viewer.may(Permission::SeeCitizens) => Condition::all()
             .add(Column::UnitId.eq(*unit))
             .add(not_blocked_at(*unit)),
@@ -109,27 +116,26 @@ impl Model {
     pub fn tz(&self) -> Tz {
         self.zone.parse().unwrap_or(DEFAULT_ZONE)
     }
-}
 
-/// Which enrollments a list shows, of those that the viewer may see.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Filter {
-    /// Only those of this unit.
-    pub unit: Option<Uuid>,
-    /// Only those of this citizen.
-    pub citizen: Option<Uuid>,
-    /// Only those in one of these states; all where empty.
-    pub statuses: Vec<Status>,
-}
+    /// Whether it is completed or withdrawn.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.0, Status::Completed | Status::Withdrawn)
+    }
 
-/// The order of a list of enrollments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// Whoever needs somebody first; see [`crate::attention`].
-    NeedsAttention,
-    /// The newest first, by start (the planned one where it has not come).
-    #[default]
-    StartedAt,
+    /// Messages that the side of the viewer has not read; none for staff who do not treat.
+    pub fn unread(&self, viewer: &Viewer) -> i32 {
+        match viewer.who {
+            Who::Staff { .. } | Who::System if viewer.may(Permission::Treat) => self.unread_by_staff,
+            Who::Staff { .. } | Who::System => 0,
+            Who::Citizen { .. } | Who::Guardian { .. } => self.unread_by_citizen,
+        }
+    }
+
+    /// Until when the citizen can read it after its end, where its program says so; none before the end.
+    pub fn readable_until(&self, version: &program_version::Model) -> Option<DateTime<Utc>> {
+        let period: Period = version.readable_for.as_deref()?.parse().ok()?;
+        Some(period.add_to(self.ended_at?, self.tz()))
+    }
 }
 
 /// A state that an enrollment came into.
@@ -139,7 +145,7 @@ pub struct StatusAt {
     pub at: DateTime<Utc>,
     /// The state.
     pub status: Status,
-    /// Why.
+    /// Why. What staff write they write for one another: citizens read what they said themselves.
     pub reason: Option<String>,
     /// Who did it.
     pub actor: Actor,
@@ -163,61 +169,19 @@ pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMa
     Ok(found)
 }
 
-/// A page of those that the viewer may see, each with its cursor. One statement.
-///
-/// # Errors
-/// When `after` is not a cursor of this list, or the database fails.
-pub async fn page(
-    store: &Store,
-    viewer: &Viewer,
-    filter: &Filter,
-    order: Order,
-    first: u64,
-    after: Option<&str>,
-) -> Result<Page<(String, Model)>> {
-    let first = page::clamp(first);
-    let mut select = Entity::find()
-        .filter(visible_to(viewer))
-        .filter(matching(filter))
-        .limit(first + 1);
-    select = match order {
-        Order::NeedsAttention => select.order_by_asc(Column::Attention).order_by_asc(Column::Id),
-        Order::StartedAt => select.order_by(start(), sea_orm::Order::Desc).order_by_desc(Column::Id),
-    };
-    if let Some(after) = after {
-        select = select.filter(beyond(order, after)?);
-    }
-    let rows = select.all(store.connection()).await?;
-    let rows = rows.into_iter().map(|row| (row.cursor(order), row)).collect();
-    let page = Page::cut(rows, first);
-    for (_, row) in &page.rows {
-        viewer.saw(row.citizen_id);
-    }
-    Ok(page)
-}
-
-/// How many there are of those that the viewer may see.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count(store: &Store, viewer: &Viewer, filter: &Filter) -> Result<u64> {
-    let all = Entity::find().filter(visible_to(viewer)).filter(matching(filter));
-    Ok(all.count(store.connection()).await?)
-}
-
-/// Who treats in them now: ids of staff, those who came first at the front.
+/// Who treats in them now: ids of staff who treat at the unit, those who came first at the front.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn therapists(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Uuid>>> {
     use enrollment_therapist::{Column as Therapist, Entity as Therapists};
-    let now = store.now();
+    let (now, directory) = (store.now(), store.directory());
     let mut found: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
     for chunk in ids.chunks(BATCH) {
-        let rows: Vec<(Uuid, Uuid, Uuid)> = Therapists::find()
+        let rows: Vec<(Uuid, Uuid, Uuid, Uuid)> = Therapists::find()
             .select_only()
             .columns([Therapist::EnrollmentId, Therapist::StaffId])
-            .column(Column::CitizenId)
+            .columns([Column::CitizenId, Column::UnitId])
             .join(
                 JoinType::InnerJoin,
                 Therapists::belongs_to(Entity)
@@ -238,107 +202,37 @@ pub async fn therapists(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<
             .into_tuple()
             .all(store.connection())
             .await?;
-        for (enrollment, staff, citizen) in rows {
+        for (enrollment, staff, citizen, unit) in rows {
             viewer.saw(citizen);
-            found.entry(enrollment).or_default().push(staff);
+            // Whoever lost the role, or whose time there is over, is named still.
+            if directory.has_role(staff, unit, Role::Therapist) {
+                found.entry(enrollment).or_default().push(staff);
+            }
         }
     }
     Ok(found)
 }
 
-/// The history of their states, oldest first.
+/// The history of their states, oldest first. One statement.
 ///
 /// # Errors
 /// When the database fails or a reason cannot be opened.
 pub async fn statuses(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<StatusAt>>> {
     use enrollment_status::{Column as History, Entity as Statuses};
-    type Row = (Uuid, DateTime<Utc>, Stored<Status>, Option<Sealed>, Stored<Actor>, Uuid);
-    let mut found: HashMap<Uuid, Vec<StatusAt>> = HashMap::new();
-    for chunk in ids.chunks(BATCH) {
-        let rows: Vec<Row> = Statuses::find()
-            .select_only()
-            .columns([
-                History::EnrollmentId,
-                History::At,
-                History::Status,
-                History::Reason,
-                History::Actor,
-            ])
-            .column(Column::CitizenId)
-            .join(
-                JoinType::InnerJoin,
-                Statuses::belongs_to(Entity)
-                    .from(History::EnrollmentId)
-                    .to(Column::Id)
-                    .into(),
-            )
-            .filter(History::EnrollmentId.is_in(chunk.iter().copied()))
-            .filter(visible_to(viewer))
-            .order_by_asc(History::At)
-            .into_tuple()
-            .all(store.connection())
-            .await?;
-        for (enrollment, at, status, reason, actor, citizen) in rows {
-            viewer.saw(citizen);
-            found.entry(enrollment).or_default().push(StatusAt {
-                at,
-                status: status.0,
-                reason: store.keyring().open_option(reason.as_ref())?,
-                actor: actor.0,
-            });
-        }
-    }
-    Ok(found)
-}
-
-impl Model {
-    /// Where a list of this order goes on after this row.
-    fn cursor(&self, order: Order) -> String {
-        let key = match order {
-            Order::NeedsAttention => self.attention.clone(),
-            Order::StartedAt => self.started_at.unwrap_or(self.starts_at).timestamp_micros().to_string(),
-        };
-        page::cursor(&[&key, &self.id.to_string()])
-    }
-}
-
-fn matching(filter: &Filter) -> Condition {
-    let statuses = filter.statuses.iter().map(|status| Stored(*status));
-    Condition::all()
-        .add_option(filter.unit.map(|unit| Column::UnitId.eq(unit)))
-        .add_option(filter.citizen.map(|citizen| Column::CitizenId.eq(citizen)))
-        .add_option((!filter.statuses.is_empty()).then(|| Column::Status.is_in(statuses)))
-}
-
-/// The rows that come after a cursor.
-fn beyond(order: Order, after: &str) -> Result<Condition> {
-    let [key, id] = page::read_cursor(after)?;
-    let bad = || {
-        UserError::new(
-            "BAD_CURSOR",
-            "after",
-            "This is not a cursor of this list: take one that a page gave.",
-        )
+    let columns = (History::EnrollmentId, History::At);
+    let found = dated_history::of_enrollments::<Statuses>(store, viewer, ids, columns, |row| {
+        (row.enrollment_id, row.actor.0, &mut row.reason)
+    });
+    let opened = |row: enrollment_status::Model| {
+        Ok(StatusAt {
+            at: row.at,
+            status: row.status.0,
+            reason: store.keyring().open_option(row.reason.as_ref())?,
+            actor: row.actor.0,
+        })
     };
-    let id = Uuid::parse_str(&id).map_err(|_| bad())?;
-    Ok(match order {
-        // The first part says nothing new, but lets the database walk along the index.
-        Order::NeedsAttention => Condition::all().add(Column::Attention.gte(key.as_str())).add(
-            Condition::any()
-                .add(Column::Attention.gt(key.as_str()))
-                .add(Column::Id.gt(id)),
-        ),
-        Order::StartedAt => {
-            let micros = key.parse().map_err(|_| bad())?;
-            let at = DateTime::<Utc>::from_timestamp_micros(micros).ok_or_else(bad)?;
-            Condition::any()
-                .add(start().lt(at))
-                .add(start().eq(at).and(Column::Id.lt(id)))
-        }
-    })
-}
-
-/// When it started, or is to start: what `StartedAt` sorts by.
-fn start() -> SimpleExpr {
-    Func::coalesce([Column::StartedAt.into_expr(), Column::StartsAt.into_expr()]).into()
+    let found = found.await?.into_iter();
+    found
+        .map(|(id, rows)| Ok((id, rows.into_iter().map(opened).collect::<Result<_>>()?)))
+        .collect()
 }

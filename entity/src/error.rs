@@ -7,7 +7,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError, postgres::PgDatabaseError},
 };
 
-use crate::seal::SealError;
+use crate::{files, seal::SealError};
 
 /// Something that the person who asked can mend.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -62,6 +62,9 @@ pub enum Error {
     /// A sealed value could not be opened.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// An attached file could not be read or written.
+    #[error("a file cannot be read or written: {0}")]
+    File(#[from] object_store::Error),
     /// What is stored cannot be read: a document of another shape than this Handrail knows.
     #[error("what is stored cannot be read: {0}")]
     Corrupt(String),
@@ -74,7 +77,21 @@ impl From<UserError> for Error {
 }
 
 impl Error {
-    /// True where trying again may succeed: the database is away, busy, or undid the transaction for the sake of another.
+    /// The same, of something that stands in a field of what was asked: the paths of refusals begin with that.
+    pub fn within(self, field: &str) -> Self {
+        match self {
+            Self::Refused(mut errors) => {
+                for error in &mut errors {
+                    error.path.insert(0, field.to_owned());
+                }
+                Self::Refused(errors)
+            }
+            failure => failure,
+        }
+    }
+
+    /// True where trying again may succeed: the database is away, busy, or undid the transaction for the sake of
+    /// another; the server of files is away.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => true,
@@ -89,6 +106,7 @@ impl Error {
                     _ => false,
                 }
             }
+            Self::File(failure) => !files::is_answer(failure),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! When the rules of an enrollment are due to be looked at. Narrow: the worker's index of what is due.
 
 use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{act::BATCH, error::Result};
 use sea_orm::{
@@ -60,4 +60,38 @@ pub async fn make_due(
             .await?;
     }
     Ok(())
+}
+
+/// Until when the rules of each of these enrollments were judged.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn judged_until(
+    connection: &impl ConnectionTrait,
+    enrollments: &[Uuid],
+) -> Result<HashMap<Uuid, DateTime<Utc>>> {
+    let mut judged = HashMap::new();
+    for chunk in enrollments.chunks(BATCH) {
+        let rows: Vec<(Uuid, DateTime<Utc>)> = Entity::find()
+            .select_only()
+            .columns([Column::EnrollmentId, Column::EvaluatedUntil])
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        judged.extend(rows);
+    }
+    Ok(judged)
+}
+
+/// How many batches may be due while more enrollments are made due.
+const WAITING: u64 = 5;
+
+/// Whether so much is due already that what makes many more due at once should wait.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn is_crowded(connection: &impl ConnectionTrait, now: DateTime<Utc>, batch: u64) -> Result<bool> {
+    let due = Entity::find().filter(Column::DueAt.lte(now)).limit(WAITING * batch);
+    Ok(due.count(connection).await? >= WAITING * batch)
 }

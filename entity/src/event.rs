@@ -5,20 +5,21 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use rules::facts::Audience;
 use sea_orm::{
-    Condition, DatabaseBackend, QueryOrder, QuerySelect, QueryTrait, Statement,
+    Condition, DatabaseBackend, FromQueryResult, JoinType, QueryOrder, QuerySelect, QueryTrait, Statement,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Asterisk, Expr, ExprTrait, Order, Query, SelectStatement, UnionType},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     act::BATCH,
+    contact_event::{self, Column as Contact},
+    enrollment,
     error::{Result, UserError},
     flag, page, reminder,
     store::Store,
     stored::Stored,
     viewer::{Actor, Viewer, Who},
-    visible,
 };
 
 /// Something that happened in an enrollment.
@@ -73,6 +74,12 @@ pub enum EventKind {
     EnrollmentCompleted,
     /// It ended before its time.
     EnrollmentWithdrawn,
+    /// Its planned start or end, or the end of its pause, was moved.
+    EnrollmentRescheduled,
+    /// It went to another unit, where this is read.
+    EnrollmentTransferred,
+    /// Others treat in it from now on.
+    TherapistsChanged,
     /// The citizen signed in.
     SignedIn,
     /// A step was completed; the key is the step's.
@@ -81,6 +88,10 @@ pub enum EventKind {
     ModuleCompleted,
     /// A module or section was shown, hidden or opened; the key is its own.
     ContentChanged,
+    /// What was said of a module or section from an instant on has come; the key is its own.
+    ContentTookEffect,
+    /// A module opened by itself; the key is its own.
+    ContentOpened,
     /// A form will be sent; the key is the form's.
     DispatchScheduled,
     /// A form can be answered; the key is the form's.
@@ -89,24 +100,81 @@ pub enum EventKind {
     DispatchExpired,
     /// A form was taken back; the key is the form's.
     DispatchCancelled,
+    /// A form can be answered at other times than before; the key is the form's.
+    DispatchMoved,
+    /// Rules may send a form, or may not any more; the key is the form's.
+    FormScheduleSwitched,
     /// A form was answered; the subject is the response, the key the form's.
     FormCompleted,
+    /// An answer was amended; the subject is the response that takes the place of the other, the key the form's.
+    ResponseAmended,
+    /// An answer was voided; the subject is the response, the key the form's.
+    ResponseVoided,
     /// A flag was raised, or raised again; the key is its kind.
     FlagRaised,
     /// A flag was taken on.
     FlagAcknowledged,
     /// A flag was resolved.
     FlagResolved,
+    /// A flag was given to somebody, or taken from them.
+    FlagAssigned,
+    /// Somebody planned a reminder; the subject is the reminder.
+    ReminderPlanned,
+    /// Somebody let a reminder leave at another time; the subject is the reminder.
+    ReminderMoved,
+    /// Somebody took a reminder back; the subject is the reminder.
+    ReminderCancelled,
     /// A reminder left; the subject is the reminder.
     ReminderSent,
     /// A message was sent; the subject is the message, the key its sender: `CITIZEN` or `STAFF`.
     MessageReceived,
+    /// One side, whose the actor is, read what the other wrote.
+    MessagesRead,
+    /// What the citizen wrote needs no answer any more.
+    MessagesSettled,
+    /// A thread was handed over; the subject is the hand-over.
+    MessagesHandedOver,
     /// An activity was planned; the subject is the activity.
     ActivityPlanned,
+    /// An activity was changed, or one of its days moved or cancelled; the subject is the activity.
+    ActivityChanged,
     /// An activity is not planned any more; the subject is the activity.
     ActivityEnded,
     /// The citizen registered a day of a planned activity for the first time; the subject is the registration.
     ActivityRegistered,
+    /// A registration of a day was corrected; the subject is the registration.
+    ActivityCorrected,
+    /// The citizen registered what they measured; the subject is the measurement, the key its kind.
+    MeasurementRegistered,
+    /// A measurement was corrected or voided; the subject is the one that counts now, or counted last, the key its kind.
+    MeasurementChanged,
+    /// It changed how a unit is reached; of no enrollment.
+    UnitChanged,
+    /// It changed how a citizen is reached; of no enrollment.
+    CitizenChanged,
+}
+
+/// Something that happened, as it is told: in an enrollment, or of no enrollment to a unit or a citizen.
+#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+pub struct Told {
+    position: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    id: Uuid,
+    /// Its kind.
+    pub kind: Stored<EventKind>,
+    /// The enrollment.
+    pub enrollment_id: Option<Uuid>,
+    /// The unit.
+    pub unit_id: Option<Uuid>,
+    /// The citizen.
+    pub citizen_id: Option<Uuid>,
+    /// What it is about.
+    pub subject_id: Option<Uuid>,
+    /// The key of what it is about, e.g. of a form.
+    pub subject_key: Option<String>,
+    /// Who did it.
+    pub actor: Stored<Actor>,
 }
 
 /// After which event a reader goes on. Its text says nothing.
@@ -135,6 +203,16 @@ impl Model {
     }
 }
 
+impl Told {
+    /// The cursor of the event itself.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            position: self.position,
+            id: self.id,
+        }
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&page::cursor(&[&self.position.to_string(), &self.id.to_string()]))
@@ -153,8 +231,8 @@ impl FromStr for Cursor {
     }
 }
 
-/// The events of a scope after a cursor, at most `limit`, of some kinds (all where none is named), in the order in which
-/// readers may go on after them.
+/// What happened in a scope after a cursor, at most `limit`, of some kinds (all where none is named), in the order in which
+/// readers may go on after it. One statement.
 ///
 /// An event is given once everything that was written before it is settled: on PostgreSQL an event's position is the id of
 /// its transaction, and only those older than every running transaction are given, so that none comes to light behind a
@@ -169,32 +247,97 @@ pub async fn after(
     cursor: Option<Cursor>,
     kinds: &[EventKind],
     limit: u64,
-) -> Result<Vec<Model>> {
-    let mut select = Entity::find()
+) -> Result<Vec<Told>> {
+    if !viewer.sees_health() {
+        return Ok(Vec::new());
+    }
+    let limit = Ord::min(limit, BATCH as u64);
+    let backend = store.backend();
+    let in_enrollments = Entity::find()
+        .select_only()
+        .columns([Column::Position, Column::At, Column::Id, Column::Kind])
+        .columns([Column::EnrollmentId, Column::UnitId, Column::CitizenId])
+        .columns([Column::SubjectId, Column::SubjectKey, Column::Actor])
+        .join(
+            JoinType::InnerJoin,
+            Entity::belongs_to(enrollment::Entity)
+                .from(Column::EnrollmentId)
+                .to(enrollment::Column::Id)
+                .into(),
+        )
+        .filter(enrollment::visible_to(viewer))
         .filter(match scope {
             Scope::Unit(unit) => Column::UnitId.eq(*unit),
             Scope::Citizens(citizens) => Column::CitizenId.is_in(citizens.iter().copied()),
         })
         .filter(visible_to(viewer))
+        .filter(to_be_read(
+            [Column::Position, Column::Id, Column::Kind],
+            backend,
+            cursor,
+            kinds,
+        ))
         .order_by_asc(Column::Position)
         .order_by_asc(Column::Id)
-        .limit(Ord::min(limit, BATCH as u64));
+        .limit(limit);
+    let of_none = contact_event::Entity::find()
+        .select_only()
+        .columns([Contact::Position, Contact::At, Contact::Id, Contact::Kind])
+        .expr_as(Expr::cust("cast(null as uuid)"), "enrollment_id")
+        .columns([Contact::UnitId, Contact::CitizenId])
+        .expr_as(Expr::cust("cast(null as uuid)"), "subject_id")
+        .expr_as(Expr::cust("cast(null as text)"), "subject_key")
+        .column(Contact::Actor)
+        .filter(contact_event::visible_to(viewer, scope))
+        .filter(to_be_read(
+            [Contact::Position, Contact::Id, Contact::Kind],
+            backend,
+            cursor,
+            kinds,
+        ))
+        .order_by_asc(Contact::Position)
+        .order_by_asc(Contact::Id)
+        .limit(limit);
+    // Each is sorted and cut by itself, which an index does, and then both together.
+    let all_of = |part: SelectStatement| Query::select().column(Asterisk).from_subquery(part, "part").to_owned();
+    let both = all_of(in_enrollments.into_query())
+        .union(UnionType::All, all_of(of_none.into_query()))
+        .order_by("position", Order::Asc)
+        .order_by("id", Order::Asc)
+        .limit(limit)
+        .to_owned();
+    let rows = store.connection().query_all(&both).await?;
+    let told = rows.iter().map(|row| Told::from_query_result(row, ""));
+    let told: Vec<Told> = told.collect::<Result<_, _>>()?;
+    for citizen in told.iter().filter_map(|told| told.citizen_id) {
+        viewer.saw(citizen);
+    }
+    Ok(told)
+}
+
+/// Those of some kinds, all where none is named, that come after a cursor and are settled; the columns are position, identity and
+/// kind.
+fn to_be_read<C: ColumnTrait>(
+    [position, id, kind]: [C; 3],
+    backend: DatabaseBackend,
+    cursor: Option<Cursor>,
+    kinds: &[EventKind],
+) -> Condition {
+    let column = |column: C| Expr::col(column.as_column_ref());
+    let mut condition = Condition::all();
     if let Some(cursor) = cursor {
-        let here = Expr::tuple([
-            Expr::col(Column::Position.as_column_ref()),
-            Expr::col(Column::Id.as_column_ref()),
-        ]);
+        let here = Expr::tuple([column(position), column(id)]);
         let there = Expr::tuple([Expr::value(cursor.position), Expr::value(cursor.id)]);
-        select = select.filter(here.gt(there));
+        condition = condition.add(here.gt(there));
     }
     if !kinds.is_empty() {
-        select = select.filter(Column::Kind.is_in(kinds.iter().map(|kind| Stored(*kind))));
+        condition = condition.add(kind.is_in(kinds.iter().map(|kind| Stored(*kind))));
     }
-    if store.backend() == DatabaseBackend::Postgres {
+    if backend == DatabaseBackend::Postgres {
         let settled = Expr::cust("pg_snapshot_xmin(pg_current_snapshot())::text::bigint");
-        select = select.filter(Expr::col(Column::Position.as_column_ref()).lt(settled));
+        condition = condition.add(column(position).lt(settled));
     }
-    visible::read(store.connection(), viewer, select, Column::EnrollmentId).await
+    condition
 }
 
 /// What the viewer may see of the events of enrollments that are visible to them: citizens and guardians nothing of flags and
@@ -207,6 +350,10 @@ fn visible_to(viewer: &Viewer) -> Condition {
         EventKind::FlagRaised,
         EventKind::FlagAcknowledged,
         EventKind::FlagResolved,
+        EventKind::FlagAssigned,
+        EventKind::ReminderPlanned,
+        EventKind::ReminderMoved,
+        EventKind::ReminderCancelled,
         EventKind::ReminderSent,
     ];
     let subject = Column::SubjectId.as_column_ref();
@@ -235,7 +382,8 @@ fn visible_to(viewer: &Viewer) -> Condition {
 pub async fn now_cursor(store: &Store) -> Result<Cursor> {
     let sql = match store.backend() {
         DatabaseBackend::Postgres => "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 as position",
-        _ => "select coalesce(max(position), 0) as position from event",
+        // Counts what is no event, too: see [`contact_event::place`].
+        _ => "select coalesce(max(seq), 0) as position from sqlite_sequence where name = 'event'",
     };
     let statement = Statement::from_string(store.backend(), sql);
     let row = store.connection().query_one_raw(statement).await?;

@@ -42,22 +42,30 @@ pub struct RuleEvaluation {
     pub zone: Tz,
 }
 
+/// Whether rules can be explained at an instant.
+///
+/// # Errors
+/// `IN_THE_FUTURE`, at `at`: nobody knows what will happen until then.
+pub fn check_at(store: &Store, at: DateTime<Utc>) -> Result<(), UserError> {
+    if at <= store.now() {
+        return Ok(());
+    }
+    let message = "Rules can be explained up to now: what will happen until then is not known. Leave `at` out for now.";
+    Err(UserError::new("IN_THE_FUTURE", "at", message))
+}
+
 /// What every rule in force came to for these enrollments at an instant, by enrollment; ordered by their keys. Those who treat
 /// may ask; for everybody else there is nothing. A constant number of statements.
 ///
 /// # Errors
-/// `IN_THE_FUTURE`: nobody knows what will happen until then. When the database fails.
+/// As [`check_at`]; when the database fails.
 pub async fn rule_evaluations(
     store: &Store,
     viewer: &Viewer,
     enrollments: &[Uuid],
     at: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, Vec<RuleEvaluation>>> {
-    if at > store.now() {
-        let message =
-            "Rules can be explained up to now: what will happen until then is not known. Leave `at` out for now.";
-        return Err(UserError::new("IN_THE_FUTURE", "at", message).into());
-    }
+    check_at(store, at)?;
     if !viewer.may(Permission::Treat) {
         return Ok(HashMap::new());
     }

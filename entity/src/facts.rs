@@ -1,5 +1,9 @@
 //! Reading what rules may know of enrollments: a handful of statements for any number of them.
 
+mod activities;
+mod measurements;
+mod messages;
+pub(crate) mod modules;
 mod needs;
 
 pub use needs::{Needs, Part};
@@ -10,8 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rules::{
     answer::Answers,
     facts::{
-        Audience, Dated, Dispatch, Event, EventKind as RuleEvent, Facts, Flag, FlagState, Message, Module,
-        PlannedActivity, Response, Scored, Section, Sex, Status,
+        Audience, Dated, Dispatch, Event, EventKind as RuleEvent, Facts, Flag, FlagState, Response, Scored, Sex, Status,
     },
     form::Scale,
     score::{Score, fact_answers},
@@ -20,24 +23,25 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, Qu
 use uuid::Uuid;
 
 use crate::{
-    activity_entry, citizen, dispatch,
+    citizen, dispatch,
     dispatch::DispatchStatus,
     enrollment, enrollment_end, enrollment_status,
     error::{Error, Result},
     event::{self, EventKind},
     flag,
     flag::FlagStatus,
-    flag_change, message, planned_activity, progress, response,
+    flag_change, response,
     store::Store,
     stored::{self, Stored},
-    viewer::Viewer,
+    viewer::Actor,
 };
 
-/// What the citizen does in a program, besides writing messages.
-const ACTIVITIES: [EventKind; 3] = [
+/// What the citizen does in a program, besides writing messages. What staff do in their place is not theirs.
+const ACTIVITIES: [EventKind; 4] = [
     EventKind::StepCompleted,
     EventKind::FormCompleted,
     EventKind::ActivityRegistered,
+    EventKind::MeasurementRegistered,
 ];
 
 /// What schedules, and the time that a flag is left unhandled, count from: where a firing caused it, it carries that on.
@@ -84,7 +88,9 @@ pub async fn load(
                 sign_ins: Vec::new(),
                 activities: Vec::new(),
                 messages: Vec::new(),
+                measurements: Vec::new(),
                 planned: Vec::new(),
+                registrations: Vec::new(),
                 modules: Vec::new(),
                 flags: Vec::new(),
                 events: Vec::new(),
@@ -109,13 +115,16 @@ pub async fn load(
         flags(connection, &ids, &mut facts).await?;
     }
     if needs.has(Part::Messages) {
-        messages(connection, &ids, &mut facts).await?;
+        messages::read(connection, &ids, &mut facts).await?;
     }
-    if needs.has(Part::Activities) {
-        activities(connection, &ids, &mut facts).await?;
+    if needs.has(Part::Measurements) {
+        measurements::read(connection, &ids, &mut facts).await?;
+    }
+    if needs.has(Part::Activities) || needs.has(Part::Ratings) {
+        activities::read(connection, &ids, needs, &mut facts).await?;
     }
     if needs.has(Part::Modules) {
-        modules(store, connection, enrollments, &mut facts).await?;
+        modules::read(store, connection, enrollments, &mut facts).await?;
     }
     Ok(facts)
 }
@@ -156,64 +165,6 @@ async fn ends(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashM
     Ok(())
 }
 
-async fn messages(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
-    let rows: Vec<(Uuid, Stored<Audience>, DateTime<Utc>)> = message::Entity::find()
-        .select_only()
-        .columns([
-            message::Column::EnrollmentId,
-            message::Column::Sender,
-            message::Column::SentAt,
-        ])
-        .filter(message::Column::EnrollmentId.is_in(ids.iter().copied()))
-        .order_by_asc(message::Column::SentAt)
-        .order_by_asc(message::Column::Id)
-        .into_tuple()
-        .all(connection)
-        .await?;
-    for (enrollment, sender, at) in rows {
-        if let Some(facts) = facts.get_mut(&enrollment) {
-            facts.messages.push(Message { at, from: sender.0 });
-        }
-    }
-    Ok(())
-}
-
-/// What is planned, and what was registered of it.
-async fn activities(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
-    let planned = planned_activity::Entity::find()
-        .filter(planned_activity::Column::EnrollmentId.is_in(ids.iter().copied()))
-        .order_by_asc(planned_activity::Column::CreatedAt)
-        .order_by_asc(planned_activity::Column::Id)
-        .all(connection)
-        .await?;
-    if planned.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<(Uuid, NaiveDate, DateTime<Utc>)> = activity_entry::Entity::find()
-        .select_only()
-        .columns([
-            activity_entry::Column::ActivityId,
-            activity_entry::Column::Occurrence,
-            activity_entry::Column::RegisteredAt,
-        ])
-        .filter(activity_entry::Column::EnrollmentId.is_in(ids.iter().copied()))
-        .order_by_asc(activity_entry::Column::RegisteredAt)
-        .into_tuple()
-        .all(connection)
-        .await?;
-    let mut entries: HashMap<Uuid, Vec<Dated<NaiveDate>>> = HashMap::new();
-    for (activity, value, at) in rows {
-        entries.entry(activity).or_default().push(Dated { at, value });
-    }
-    for row in planned {
-        let entries = entries.remove(&row.id).unwrap_or_default();
-        if let Some(facts) = facts.get_mut(&row.enrollment_id) {
-            facts.planned.push(PlannedActivity { entries, ..row.fact()? });
-        }
-    }
-    Ok(())
-}
-
 async fn statuses(connection: &impl ConnectionTrait, ids: &[Uuid], facts: &mut HashMap<Uuid, Facts>) -> Result<()> {
     let rows = enrollment_status::Entity::find()
         .filter(enrollment_status::Column::EnrollmentId.is_in(ids.iter().copied()))
@@ -239,15 +190,12 @@ async fn responses(
 ) -> Result<()> {
     let rows = response::Entity::find()
         .filter(response::Column::EnrollmentId.is_in(ids.iter().copied()))
+        .order_by_asc(response::answered_at())
         .order_by_asc(response::Column::SubmittedAt)
         .order_by_asc(response::Column::Id)
         .all(connection)
         .await?;
-    let mut answered = HashMap::new();
     for row in rows {
-        let amended = row.supersedes_id.and_then(|former| answered.get(&former).copied());
-        let answered_at = amended.unwrap_or(row.submitted_at);
-        answered.insert(row.id, answered_at);
         let form = store.library().form(connection, row.form_version_id).await?;
         let unread = |what: &str| Error::Corrupt(format!("the {what} of response {}", row.id));
         let answers: Answers = serde_json::from_value(row.answers.clone()).map_err(|_| unread("answers"))?;
@@ -255,9 +203,9 @@ async fn responses(
         if let Some(facts) = facts.get_mut(&row.enrollment_id) {
             facts.responses.push(Response {
                 id: row.id,
-                form: row.form_key,
                 at: row.submitted_at,
-                answered_at,
+                answered_at: row.answered_at(),
+                form: row.form_key,
                 answers: fact_answers(&form.form, &answers),
                 scores: scores
                     .into_iter()
@@ -273,11 +221,6 @@ async fn responses(
                 superseded_at: row.superseded_at,
             });
         }
-    }
-    for facts in facts.values_mut() {
-        facts
-            .responses
-            .sort_by_key(|response| (response.answered_at, response.at));
     }
     Ok(())
 }
@@ -414,6 +357,7 @@ async fn last_before(
         .column_as(event::Column::At.max(), "last")
         .filter(event::Column::EnrollmentId.is_in(ids.iter().copied()))
         .filter(of_citizen)
+        .filter(event::Column::Actor.not_like("STAFF:%"))
         .filter(event::Column::At.lte(since))
         .group_by(event::Column::EnrollmentId)
         .group_by(event::Column::Kind)
@@ -437,6 +381,8 @@ fn note(facts: &mut Facts, row: &event::Model) {
     let is_message = row.kind.0 == EventKind::MessageReceived;
     if row.kind.0 == EventKind::SignedIn {
         facts.sign_ins.push(row.at);
+    } else if matches!(row.actor.0, Actor::Staff(_)) {
+        // On behalf of the citizen, who did nothing.
     } else if ACTIVITIES.contains(&row.kind.0) || (is_message && sender(row) == Some(Audience::Citizen)) {
         facts.activities.push(row.at);
     }
@@ -461,7 +407,13 @@ fn trigger(row: &event::Model) -> Option<RuleEvent> {
         EventKind::FlagRaised => RuleEvent::FlagRaised { kind: key()? },
         EventKind::SignedIn => RuleEvent::SignedIn,
         EventKind::MessageReceived => RuleEvent::MessageReceived { from: sender(row)? },
-        EventKind::ActivityRegistered => RuleEvent::ActivityRegistered,
+        EventKind::ActivityRegistered => RuleEvent::ActivityRegistered {
+            registration: row.subject_id?,
+        },
+        EventKind::MeasurementRegistered => RuleEvent::MeasurementRegistered {
+            kind: key()?,
+            measurement: row.subject_id?,
+        },
         EventKind::EnrollmentStarted => RuleEvent::StatusChanged(Status::Active),
         EventKind::EnrollmentPaused => RuleEvent::StatusChanged(Status::Paused),
         EventKind::EnrollmentCompleted => RuleEvent::StatusChanged(Status::Completed),
@@ -469,40 +421,4 @@ fn trigger(row: &event::Model) -> Option<RuleEvent> {
         EventKind::EnrollmentResumed => return None,
         _ => RuleEvent::FactChanged,
     })
-}
-
-async fn modules(
-    store: &Store,
-    connection: &impl ConnectionTrait,
-    enrollments: &[enrollment::Model],
-    facts: &mut HashMap<Uuid, Facts>,
-) -> Result<()> {
-    let ids: Vec<Uuid> = enrollments.iter().map(|row| row.id).collect();
-    let overlays = progress::load(connection, &Viewer::system(), &ids).await?;
-    let nothing = progress::Overlay::default();
-    for row in enrollments {
-        let content = store.library().content(connection, row.version_id).await?;
-        let overlay = overlays.get(&row.id).unwrap_or(&nothing);
-        let Some(facts) = facts.get_mut(&row.id) else { continue };
-        for module in &content.modules {
-            let sections = module.sections.iter().map(|section| {
-                let steps = section.steps.iter();
-                let mut completed: Vec<_> = steps.filter_map(|step| overlay.completed_at(step.row.id)).collect();
-                completed.sort_unstable();
-                Section {
-                    key: section.row.key.clone(),
-                    visible: overlay.section_visibility(section.row.id),
-                    steps: u32::try_from(section.steps.len()).unwrap_or(u32::MAX),
-                    completed,
-                }
-            });
-            facts.modules.push(Module {
-                key: module.row.key.clone(),
-                opened: overlay.module_openings(&content, row, module.row.id),
-                visible: overlay.module_visibility(module.row.id),
-                sections: sections.collect(),
-            });
-        }
-    }
-    Ok(())
 }

@@ -12,8 +12,8 @@ use crate::{
     viewer::Viewer,
     visible,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
-use sea_orm::{Condition, JoinType, QueryOrder, QuerySelect, RelationDef, entity::prelude::*};
+use chrono::{DateTime, Utc};
+use sea_orm::{JoinType, QueryOrder, QuerySelect, RelationDef, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 /// A rule that fired: unique for ever by rule key, enrollment and occurrence.
@@ -122,22 +122,11 @@ pub async fn of_rule(
         select = select.filter(Column::Outcome.eq(Stored(outcome)));
     }
     if let Some(after) = after {
-        let [at, id] = page::read_cursor(after)?;
-        let at = DateTime::parse_from_rfc3339(&at)
-            .map_err(|_| page::bad_cursor())?
-            .to_utc();
-        let id = Uuid::parse_str(&id).map_err(|_| page::bad_cursor())?;
-        select = select.filter(
-            Condition::any()
-                .add(Column::At.lt(at))
-                .add(Condition::all().add(Column::At.eq(at)).add(Column::Id.lt(id))),
-        );
+        select = select.filter(page::after(after, Column::At.into_expr(), Column::Id)?);
     }
     let rows = visible::read(store.connection(), viewer, select, Column::EnrollmentId).await?;
-    let rows = fired(store, rows).await?.into_iter().map(|fired| {
-        let at = fired.row.at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        (page::cursor(&[&at, &fired.row.id.to_string()]), fired)
-    });
+    let fired = fired(store, rows).await?.into_iter();
+    let rows = fired.map(|fired| (page::cursor_at(fired.row.at, fired.row.id), fired));
     Ok(Page::cut(rows.collect(), first))
 }
 

@@ -1,5 +1,11 @@
 //! Something that somebody should look at (flagga).
 
+mod history;
+mod worklist;
+
+pub use history::{Change, What, history};
+pub use worklist::{Filter, Order, count, worklist};
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -13,14 +19,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     act::BATCH,
+    assignment::Role,
+    directory::Directory,
     error::Result,
     flag_cause, flag_change,
-    page::Page,
+    page::{self, Page},
     reminder,
     seal::Sealed,
     store::Store,
     stored::Stored,
-    viewer::{Viewer, Who},
+    viewer::{Permission, Viewer},
     visible::{self, Listed},
 };
 
@@ -55,6 +63,8 @@ pub struct Model {
     pub resolved_by: Option<Uuid>,
     /// When the next rung of an escalation is due, unless somebody takes it on.
     pub escalate_at: Option<DateTime<Utc>>,
+    /// To whom it was given last; see [`Model::assignee`].
+    pub assigned_to: Option<Uuid>,
 }
 
 /// Rows are joined by their ids; see the queries.
@@ -84,22 +94,30 @@ impl FlagStatus {
     }
 }
 
+impl Model {
+    /// Who is to see to it at its unit: nobody in particular once they do not treat there any more.
+    pub(crate) fn assignee_at(&self, directory: &Directory, unit: Uuid) -> Option<Uuid> {
+        let treats = |staff: &Uuid| directory.has_role(*staff, unit, Role::Therapist);
+        self.assigned_to.filter(treats)
+    }
+
+    /// As [`Self::assignee_at`], for those who treat at that unit; nobody for everybody else.
+    pub fn assignee(&self, store: &Store, viewer: &Viewer) -> Option<Uuid> {
+        let unit = viewer.unit().filter(|_| viewer.may(Permission::Treat))?;
+        self.assignee_at(&store.directory(), unit)
+    }
+}
+
 const LISTED: Listed<Entity> = Listed {
     id: Column::Id,
     enrollment: Column::EnrollmentId,
-    at: Column::RaisedAt,
+    at: || Column::RaisedAt.into_expr(),
     key: |row| (row.id, row.enrollment_id, row.raised_at),
 };
 
-/// What the viewer may see of the flags of enrollments that are visible to them: citizens and guardians those to the
-/// citizen, everybody else all.
+/// What the viewer may see of the flags of enrollments that are visible to them.
 pub fn visible_to(viewer: &Viewer) -> Condition {
-    match viewer.who {
-        Who::Citizen { .. } | Who::Guardian { .. } => {
-            Condition::all().add(Column::Audience.eq(Stored(Audience::Citizen)))
-        }
-        Who::Staff { .. } | Who::System => Condition::all(),
-    }
+    visible::addressed(viewer, Column::Audience)
 }
 
 /// Flags by id.
@@ -107,15 +125,8 @@ pub fn visible_to(viewer: &Viewer) -> Condition {
 /// # Errors
 /// When the database fails.
 pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
-    let mut found = HashMap::new();
-    for chunk in ids.chunks(BATCH) {
-        let select = Entity::find()
-            .filter(Column::Id.is_in(chunk.iter().copied()))
-            .filter(visible_to(viewer));
-        let rows = visible::read(store.connection(), viewer, select, Column::EnrollmentId).await?;
-        found.extend(rows.into_iter().map(|row| (row.id, row)));
-    }
-    Ok(found)
+    let (id, of) = (Column::Id, Column::EnrollmentId);
+    visible::by_id_if::<Entity>(store, viewer, ids, id, of, |row| row.id, visible_to(viewer)).await
 }
 
 /// The flags of each enrollment in one of the states (any where none is named), those raised last first, `first` of each,
@@ -138,17 +149,26 @@ pub async fn page(
     LISTED.page(store, viewer, enrollments, filter, first, after).await
 }
 
-/// Why each of the flags stands or stood, oldest first.
+/// Why each of the flags stands or stood, oldest first: the last `n` causes of each, at most a hundred.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn causes(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<HashMap<Uuid, Vec<flag_cause::Model>>> {
+pub async fn causes(
+    store: &Store,
+    viewer: &Viewer,
+    flags: &[Uuid],
+    n: u64,
+) -> Result<HashMap<Uuid, Vec<flag_cause::Model>>> {
+    use flag_cause::{Column, Entity};
     let mut causes: HashMap<Uuid, Vec<flag_cause::Model>> = HashMap::new();
     for chunk in visible_ids(store, viewer, flags).await?.chunks(BATCH) {
-        let rows = flag_cause::Entity::find()
-            .filter(flag_cause::Column::FlagId.is_in(chunk.iter().copied()))
-            .order_by_asc(flag_cause::Column::RaisedAt)
-            .order_by_asc(flag_cause::Column::Id);
+        let of_these = Condition::all().add(Column::FlagId.is_in(chunk.iter().copied()));
+        let raised_at = Column::RaisedAt.into_expr();
+        let last = visible::latest_of_each::<Entity>(Column::Id, Column::FlagId, raised_at, of_these, page::clamp(n));
+        let rows = Entity::find()
+            .filter(Column::Id.in_subquery(last))
+            .order_by_asc(Column::RaisedAt)
+            .order_by_asc(Column::Id);
         for row in rows.all(store.connection()).await? {
             causes.entry(row.flag_id).or_default().push(row);
         }
@@ -156,22 +176,34 @@ pub async fn causes(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<Ha
     Ok(causes)
 }
 
-/// The history of each of the flags, oldest first.
+/// How many times each of the flags was raised.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn changes(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<HashMap<Uuid, Vec<flag_change::Model>>> {
-    let mut changes: HashMap<Uuid, Vec<flag_change::Model>> = HashMap::new();
+pub async fn cause_counts(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<HashMap<Uuid, i32>> {
+    let mut counts = HashMap::new();
     for chunk in visible_ids(store, viewer, flags).await?.chunks(BATCH) {
-        let rows = flag_change::Entity::find()
-            .filter(flag_change::Column::FlagId.is_in(chunk.iter().copied()))
-            .order_by_asc(flag_change::Column::At)
-            .order_by_asc(flag_change::Column::Id);
-        for row in rows.all(store.connection()).await? {
-            changes.entry(row.flag_id).or_default().push(row);
-        }
+        let rows: Vec<(Uuid, i64)> = flag_cause::Entity::find()
+            .select_only()
+            .column(flag_cause::Column::FlagId)
+            .column_as(flag_cause::Column::Id.count(), "count")
+            .filter(flag_cause::Column::FlagId.is_in(chunk.iter().copied()))
+            .group_by(flag_cause::Column::FlagId)
+            .into_tuple()
+            .all(store.connection())
+            .await?;
+        counts.extend(rows.into_iter().map(|(flag, count)| (flag, number(count))));
     }
-    Ok(changes)
+    Ok(counts)
+}
+
+/// How many times each of the flags was opened, as far as the viewer may see them: raised, and opened again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn opened(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<HashMap<Uuid, i32>> {
+    let visible = visible_ids(store, viewer, flags).await?;
+    openings(store.connection(), &visible).await
 }
 
 /// How many times each of these flags was opened: raised, and opened again.
@@ -191,10 +223,7 @@ pub(crate) async fn openings(connection: &impl ConnectionTrait, flags: &[Uuid]) 
             .into_tuple()
             .all(connection)
             .await?;
-        found.extend(
-            rows.into_iter()
-                .map(|(flag, count)| (flag, i32::try_from(count).unwrap_or(i32::MAX))),
-        );
+        found.extend(rows.into_iter().map(|(flag, count)| (flag, number(count))));
     }
     Ok(found)
 }
@@ -222,4 +251,8 @@ pub(crate) async fn note_next_rung(connection: &impl ConnectionTrait, flags: &[U
 
 async fn visible_ids(store: &Store, viewer: &Viewer, flags: &[Uuid]) -> Result<Vec<Uuid>> {
     Ok(find(store, viewer, flags).await?.into_keys().collect())
+}
+
+fn number(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -51,6 +51,14 @@ pub async fn by_subject(store: &Store, subject: &str, now: DateTime<Utc>) -> Res
     let Some(guardian) = guardian else {
         return Ok(None);
     };
+    Ok(Some((guardian, acts_for(store, guardian, now).await?)))
+}
+
+/// The citizens that a guardian acts for at an instant, by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn acts_for(store: &Store, guardian: Uuid, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     let mut citizens: Vec<Uuid> = guardianship::Entity::find()
         .select_only()
         .column(guardianship::Column::CitizenId)
@@ -61,5 +69,5 @@ pub async fn by_subject(store: &Store, subject: &str, now: DateTime<Utc>) -> Res
         .await?;
     citizens.sort_unstable();
     citizens.dedup();
-    Ok(Some((guardian, citizens)))
+    Ok(citizens)
 }

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rules::facts::Sex;
 
-use crate::error::UserError;
+use crate::{enrollment::DEFAULT_ZONE, error::UserError};
 
 /// A valid number, as twelve digits. It shows nothing of itself in logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl IdentityNumber {
             ));
         }
         Ok(Self { digits, birth_date })
+    }
+
+    /// As [`Self::parse`], for an input's field, on the local day of an instant.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], at `path`.
+    pub fn input(text: &str, now: DateTime<Utc>, path: &str) -> Result<Self, UserError> {
+        let today = rules::zone::local_day(DEFAULT_ZONE, now);
+        Self::parse(text, today).map_err(|error| UserError::new("BAD_IDENTITY_NUMBER", path, error.message))
     }
 
     /// Date of birth.

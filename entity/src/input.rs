@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Duration, SubsecRound, Utc};
 use chrono_tz::Tz;
 use email_address::EmailAddress;
 use rules::{period::LocalTime, validate::Problem};
@@ -16,6 +17,8 @@ type Checked<T> = std::result::Result<T, UserError>;
 const NAME: usize = 200;
 /// The longest free text, in characters.
 const TEXT: usize = 10_000;
+/// How far ahead an instant may lie: ten years. A year of five digits sorts wrongly where instants are kept as text.
+const FURTHEST: Duration = Duration::days(3_653);
 /// The longest e-mail address, in bytes (RFC 5321 § 4.5.3.1.3, without the brackets).
 const EMAIL: usize = 254;
 
@@ -70,6 +73,14 @@ pub fn note(text: Option<&str>, path: &str) -> Checked<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
+/// Why somebody does something: a free text that must be there.
+///
+/// # Errors
+/// `REQUIRED`, or as [`note`].
+pub fn reason(text: &str, path: &str) -> Checked<String> {
+    note(Some(text), path)?.ok_or_else(|| UserError::new("REQUIRED", path, "Say why: others will read it."))
+}
+
 /// A message: plain text of at most 10,000 characters. Line ends become `\n`, and control characters that say nothing to
 /// people are taken away.
 ///
@@ -81,6 +92,34 @@ pub fn plain_text(text: &str, path: &str) -> Checked<String> {
     let plain: String = lines.chars().filter(says).collect();
     let text = note(Some(&plain), path)?;
     text.ok_or_else(|| UserError::new("REQUIRED", path, "This must be filled in."))
+}
+
+/// What a file is called: at most 200 characters, without a path. Signs that cannot be seen could make it look like another.
+///
+/// # Errors
+/// `BAD_FILE_NAME`.
+pub fn file_name(text: &str, path: &str) -> Checked<String> {
+    let text = text.trim();
+    let refuse = |message: String| Err(UserError::new("BAD_FILE_NAME", path, message));
+    let letters: Vec<char> = text.chars().take(2).collect();
+    let drive = matches!(letters.as_slice(), [drive, ':'] if drive.is_ascii_alphabetic());
+    if drive || text.contains(['/', '\\']) || text.trim_matches('.').is_empty() {
+        return refuse("Send the name of the file alone, without the folders that it is in.".to_owned());
+    }
+    if text.chars().count() > NAME {
+        return refuse(format!(
+            "At most {NAME} characters, please: give the file a shorter name."
+        ));
+    }
+    // U+200B to U+200F, U+202A to U+202E and U+2060 to U+2069 are not seen, or turn the direction of what follows.
+    let unseen = |sign: char| {
+        sign.is_control()
+            || matches!(sign, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if text.contains(unseen) {
+        return refuse("The name holds signs that cannot be seen: give the file another name.".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// An e-mail address that may be left out; blank is none.
@@ -174,6 +213,18 @@ pub fn zone(text: &str, path: &str) -> Checked<Tz> {
     })
 }
 
+/// An instant that somebody names: to the microsecond, as it is kept, and at most ten years ahead of `now`.
+///
+/// # Errors
+/// `TOO_FAR_AHEAD`.
+pub fn instant(at: DateTime<Utc>, now: DateTime<Utc>, path: &str) -> Checked<DateTime<Utc>> {
+    if at > now + FURTHEST {
+        let message = "This is more than ten years ahead: choose an earlier time.";
+        return Err(UserError::new("TOO_FAR_AHEAD", path, message));
+    }
+    Ok(at.trunc_subsecs(6))
+}
+
 /// A local time of day that may be left out, `HH:MM`.
 ///
 /// # Errors
@@ -244,6 +295,21 @@ impl Complaints {
         self.0.extend(errors);
     }
 
+    /// Adds what something was refused for.
+    ///
+    /// # Errors
+    /// What is no refusal.
+    pub fn note<T>(&mut self, done: Result<T>) -> Result<()> {
+        match done {
+            Ok(_) => Ok(()),
+            Err(Error::Refused(errors)) => {
+                self.0.extend(errors);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Refuses where there are any.
     ///
     /// # Errors
@@ -283,6 +349,26 @@ mod tests {
         assert_eq!(text(" \u{7} \n").unwrap_err().code, "REQUIRED");
         assert!(text(&"å".repeat(10_000)).is_ok());
         assert_eq!(text(&"å".repeat(10_001)).unwrap_err().code, "TOO_LONG");
+    }
+
+    #[test]
+    fn a_file_name_is_no_path() {
+        assert_eq!(file_name(" Röntgen 12:30.png ", "name").unwrap(), "Röntgen 12:30.png");
+        for text in [
+            "",
+            ".",
+            "..",
+            "../a.png",
+            "/etc/passwd",
+            "..\\a.png",
+            "C:a.png",
+            "a\0.png",
+            "a\r\nX: y.png",
+            "gnp\u{202e}exe.png",
+            &"å".repeat(201),
+        ] {
+            assert_eq!(file_name(text, "name").unwrap_err().code, "BAD_FILE_NAME", "{text:?}");
+        }
     }
 
     #[test]
@@ -326,6 +412,22 @@ mod tests {
             "+4670174060512345678",
         ] {
             assert_eq!(phone(Some(text), "phone").unwrap_err().code, "BAD_PHONE", "{text}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_kept_as_it_is_named_and_not_too_far_ahead() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let now = at("2026-11-23T10:00:00Z");
+        assert_eq!(
+            instant(at("2027-01-01T08:00:00.123456789Z"), now, "at").unwrap(),
+            at("2027-01-01T08:00:00.123456Z")
+        );
+        assert!(instant(at("2036-11-23T10:00:00Z"), now, "at").is_ok());
+        for far in [at("2036-11-24T10:00:00.000001Z"), DateTime::<Utc>::MAX_UTC] {
+            let refused = instant(far, now, "at").unwrap_err();
+            assert_eq!(refused.code, "TOO_FAR_AHEAD");
+            assert_eq!(refused.path, ["at"]);
         }
     }
 

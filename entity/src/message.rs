@@ -1,12 +1,14 @@
 //! What citizen and staff write to each other (meddelande): one thread per enrollment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rules::facts::Audience;
-use sea_orm::{Condition, entity::prelude::*};
+use sea_orm::{Condition, QueryOrder, entity::prelude::*};
 
 use crate::{
+    act::BATCH,
+    enrollment,
     error::Result,
     page::Page,
     seal::Sealed,
@@ -39,6 +41,14 @@ pub struct Model {
     pub read_at: Option<DateTime<Utc>>,
     /// Who did it.
     pub actor: Stored<Actor>,
+    /// Who of the staff read it, where the citizen wrote it.
+    pub read_by: Option<Uuid>,
+    /// The message of the unit to all that it is, where it is one.
+    pub unit_message_id: Option<Uuid>,
+    /// Until when the unit promised to answer it, where the citizen wrote it and the unit promises anything.
+    pub answer_before: Option<DateTime<Utc>>,
+    /// When somebody of the staff answered it, or found that it needs no answer.
+    pub answered_at: Option<DateTime<Utc>>,
 }
 
 /// Rows are joined by their ids; see the queries.
@@ -50,7 +60,7 @@ impl ActiveModelBehavior for ActiveModel {}
 const LISTED: Listed<Entity> = Listed {
     id: Column::Id,
     enrollment: Column::EnrollmentId,
-    at: Column::SentAt,
+    at: || Column::SentAt.into_expr(),
     key: |row| (row.id, row.enrollment_id, row.sent_at),
 };
 
@@ -79,4 +89,39 @@ pub async fn page(
     LISTED
         .page(store, viewer, enrollments, Condition::all(), first, after)
         .await
+}
+
+/// What is not answered: messages of the citizen. What a rule sends or the unit sends to all is no answer.
+pub(crate) fn unanswered() -> Condition {
+    Condition::all()
+        .add(Column::Sender.eq(Stored(Audience::Citizen)))
+        .add(Column::AnsweredAt.is_null())
+}
+
+/// Until when the unit promised to answer the oldest message of each of the enrollments that is not answered; none where there is
+/// none, or nothing was promised. Once an enrollment has ended nobody can answer in it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn answer_before(
+    store: &Store,
+    viewer: &Viewer,
+    enrollments: &[Uuid],
+) -> Result<HashMap<Uuid, DateTime<Utc>>> {
+    let mut found = HashMap::new();
+    for chunk in enrollments.chunks(BATCH) {
+        let select = Entity::find()
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(enrollment::Column::EndedAt.is_null())
+            .filter(unanswered())
+            .order_by_asc(Column::SentAt)
+            .order_by_asc(Column::Id);
+        let mut seen = HashSet::new();
+        for row in visible::read(store.connection(), viewer, select, Column::EnrollmentId).await? {
+            if let (true, Some(before)) = (seen.insert(row.enrollment_id), row.answer_before) {
+                found.insert(row.enrollment_id, before);
+            }
+        }
+    }
+    Ok(found)
 }

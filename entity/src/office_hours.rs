@@ -115,10 +115,37 @@ impl OfficeHours {
 
     /// The first instant at or after `at` in which the unit is open; `at` itself where it is closed for a year.
     pub fn next(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        self.opening(at).unwrap_or(at)
+    }
+
+    /// The first instant at or after `at` in which the unit is open; none where it is closed for a year.
+    pub fn opening(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let days = local_day(self.zone, at).iter_days().take(HORIZON);
         let open = days.filter(|day| !self.closed_days.contains(day));
         let mut openings = open.filter_map(|day| self.first_on(day, at));
-        openings.next().unwrap_or(at)
+        openings.next()
+    }
+
+    /// When the unit closes on the working day that is so many after the one on which something arrives: what arrives while it is
+    /// closed counts from the day on which it opens next. Midnight ends the day of a unit that gave no hours. None where it does
+    /// not open as often within a year.
+    pub fn end_of_working_day(&self, arrived: DateTime<Utc>, days: usize) -> Option<DateTime<Utc>> {
+        let first = local_day(self.zone, self.opening(arrived)?);
+        let mut ends = first.iter_days().take(HORIZON).filter_map(|day| self.last_on(day));
+        ends.nth(days)
+    }
+
+    /// When the unit closes on a day; none where it does not open.
+    fn last_on(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        if self.closed_days.contains(&day) {
+            return None;
+        }
+        if self.hours.is_empty() {
+            return Some(start_of_day(self.zone, day.checked_add_days(Days::new(1))?));
+        }
+        let of_day = |opening: &&Opening| opening.day as u32 == day.weekday().num_days_from_monday();
+        let spans = (self.hours.iter().filter(of_day)).filter_map(|opening| opening.on(day, self.zone));
+        spans.map(|(_, until)| until).max()
     }
 
     /// The first open instant of a day that is not before `at`.
@@ -228,5 +255,26 @@ mod tests {
             .take(2_000)
             .collect();
         assert_eq!(next(&never, "2026-11-23T05:00:00Z"), "2026-11-23T05:00:00Z");
+    }
+
+    #[test]
+    fn an_answer_is_promised_by_the_end_of_a_working_day() {
+        let weekdays = office(hours(&WEEKDAYS, "08:00", "17:00"), &["2026-12-24", "2026-12-25"]);
+        let by = |office: &OfficeHours, at: &str, days| {
+            let by = office.end_of_working_day(at.parse().unwrap(), days)?;
+            Some(by.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+        };
+        // Sent on Monday at ten, within two working days: on Wednesday when it closes, 17:00 in Stockholm.
+        let by_then = |at, days, then: &str| assert_eq!(by(&weekdays, at, days).as_deref(), Some(then), "{at}");
+        by_then("2026-11-23T09:00:00Z", 2, "2026-11-25T16:00:00Z");
+        // On Friday evening it has not arrived before Monday.
+        by_then("2026-11-27T18:00:00Z", 1, "2026-12-01T16:00:00Z");
+        // The days that are closed do not count: the 23rd is a Wednesday, then comes Monday the 28th.
+        by_then("2026-12-23T09:00:00Z", 1, "2026-12-28T16:00:00Z");
+        by_then("2026-11-23T09:00:00Z", 0, "2026-11-23T16:00:00Z");
+        // A unit that gave no hours works every day, until midnight.
+        let always = office(Vec::new(), &[]);
+        let end = by(&always, "2026-11-27T18:00:00Z", 1);
+        assert_eq!(end.as_deref(), Some("2026-11-28T23:00:00Z"));
     }
 }

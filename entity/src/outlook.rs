@@ -4,6 +4,8 @@
 //! end as they are planned to. Forms stay unanswered and flags unhandled, so that every reminder is counted that could leave.
 //! Nothing is written.
 
+mod planned;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -12,6 +14,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use rules::{
+    content::concerns,
     definition::{Action, DispatchForm, Recipients as Group, Remind},
     evaluation::{RuleSet, State},
     facts::{Audience, Channel, Dated, Event, EventKind, Facts, Status},
@@ -22,21 +25,20 @@ use rules::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+use planned::{Planned, PlannedReminder};
+
 use crate::{
     act::TICK,
-    delivery,
-    delivery::DeliveryStatus,
-    dispatch,
-    dispatch::DispatchStatus,
-    enrollment,
+    delivery, enrollment,
     error::{Result, UserError},
     evaluation,
-    facts::{self, Needs, Part},
+    facts::{self, Needs, Part, modules},
+    form_schedule,
     page::{self, Page},
-    reminder,
+    progress,
     rule::RuleBook,
     rule_state,
-    simulation::{CHUNK, Recipients, causes, concerned, may_look, origins},
+    simulation::{CHUNK, Recipients, Told, causes, concerned, lacking, may_look, origins},
     store::Store,
     stored::Stored,
     viewer::{Permission, Viewer},
@@ -83,7 +85,7 @@ pub struct Item {
 /// # Errors
 /// `NOT_FOUND` for a unit where the viewer does not act in such a role, `BAD_DAYS`, `TOO_MANY`. When the database fails.
 pub async fn outlook(store: &Store, viewer: &Viewer, unit: Uuid, days: u32) -> Result<Outlook> {
-    may_look(viewer, unit, "unit")?;
+    may_look(viewer, unit, "")?;
     if !(1..=FURTHEST).contains(&days) {
         let message = format!("Between 1 and {FURTHEST} days can be looked ahead.");
         return Err(UserError::new("BAD_DAYS", "days", message).into());
@@ -123,6 +125,26 @@ pub async fn outlook(store: &Store, viewer: &Viewer, unit: Uuid, days: u32) -> R
     Ok(outlook)
 }
 
+/// What rules would do in some enrollments from now on and before an instant, in no order. A constant number of statements.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn predicted(store: &Store, rows: &[enrollment::Model], until: DateTime<Utc>) -> Result<Vec<Item>> {
+    let mut outlook = Outlook {
+        deliveries: BTreeMap::new(),
+        items: Vec::new(),
+        zone: enrollment::DEFAULT_ZONE,
+        now: store.now(),
+        until,
+    };
+    let going_on: Vec<enrollment::Model> = rows.iter().filter(|row| !row.has_ended()).cloned().collect();
+    if outlook.now < until && !going_on.is_empty() {
+        outlook.predict(store, &going_on).await?;
+    }
+    outlook.items.retain(|item| item.rule.is_some());
+    Ok(outlook.items)
+}
+
 impl Outlook {
     /// How much is planned and predicted.
     pub fn count(&self) -> usize {
@@ -160,55 +182,77 @@ impl Outlook {
     async fn predict(&mut self, store: &Store, rows: &[enrollment::Model]) -> Result<()> {
         let connection = store.connection();
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let judged: Vec<(Uuid, DateTime<Utc>)> = evaluation::Entity::find()
-            .select_only()
-            .columns([evaluation::Column::EnrollmentId, evaluation::Column::EvaluatedUntil])
-            .filter(evaluation::Column::EnrollmentId.is_in(ids.iter().copied()))
-            .into_tuple()
-            .all(connection)
-            .await?;
-        let judged: HashMap<Uuid, DateTime<Utc>> = judged.into_iter().collect();
+        let judged = evaluation::judged_until(connection, &ids).await?;
         let since = judged.values().min().copied().unwrap_or(self.now);
         let book = RuleBook::read(connection, rows, since).await?;
+        let mut switches = form_schedule::switched(connection, ids.iter().copied()).await?;
         let sets: Vec<Arc<RuleSet>> = rows.iter().map(|row| book.of(row)).collect();
         let versions = || sets.iter().flat_map(|set| set.versions());
         let definitions = versions().map(|version| version.definition.as_ref());
+        let about = versions().flat_map(|version| concerns(&version.definition));
         let needs = Needs::of(definitions).and([Part::Dispatches, Part::Flags]);
+        let needs = needs.and(about.map(|_| Part::Modules));
+        let mut planned = Planned::read(store, rows, self.until).await?;
+        let needs = needs.and(planned.is_about_content().then_some(Part::Modules));
         let started: Vec<enrollment::Model> = rows.iter().map(|row| self.started(row)).collect();
+        let overlays = match needs.has(Part::Modules) {
+            true => progress::load(connection, &Viewer::system(), &ids).await?,
+            false => HashMap::new(),
+        };
+        let needs = needs.without(Part::Modules);
         let mut known = facts::load(store, connection, &started, &needs, Some(since)).await?;
         let mut states = rule_state::remembered(connection, &ids).await?;
         let mut causes = causes(connection, &ids).await?;
         let keys: BTreeSet<&str> = versions().map(|version| version.key.as_str()).collect();
         let origins = origins(connection, &book, rows, &Vec::from_iter(keys)).await?;
         let recipients = Recipients::read(store, rows).await?;
-        let mut planned = Planned::read(store, &ids, self.until).await?;
-        for (row, set) in rows.iter().zip(&sets) {
+        for (row, set) in started.iter().zip(&sets) {
             let Some(mut facts) = known.remove(&row.id) else {
                 continue;
             };
+            let content = store.library().content(connection, row.version_id).await?;
+            let overlay = overlays.get(&row.id);
+            facts.modules = overlay.map_or_else(Vec::new, |overlay| modules::of(&content, row, overlay));
             self.foresee(row, &mut facts);
             let state = State {
                 evaluated_until: judged.get(&row.id).copied().unwrap_or(self.now),
                 rules: states.remove(&row.id).unwrap_or_default(),
             };
-            let mut record = Record::from(facts);
-            record.causes = causes.remove(&row.id).unwrap_or_default();
+            let record = Record {
+                causes: causes.remove(&row.id).unwrap_or_default(),
+                switches: switches.remove(&row.id).unwrap_or_default(),
+                modules: overlay.map_or_else(Vec::new, |overlay| overlay.histories(&content, row)),
+                lacking: lacking(&content, set.versions().map(|version| version.definition.as_ref())),
+                ..Record::from(facts)
+            };
+            let (switches, lacking) = (record.switches.clone(), record.lacking.clone());
+            let is_possible = |action: &&Action| match action {
+                Action::DispatchForm(sent) if is_off(&switches, &sent.form, self.now) => false,
+                action => lacking.allows(action),
+            };
             let replay = replay(set, record, state, self.until - TICK);
+            let mut notices = Vec::new();
             for one in &replay.fired {
                 let version = set.in_effect(&one.firing.rule, one.firing.at);
                 let Some(version) = version.filter(|_| !one.firing.refused) else {
                     continue;
                 };
+                let actions: Vec<Action> = version.definition.actions.iter().filter(is_possible).cloned().collect();
+                if actions.is_empty() {
+                    continue;
+                }
                 self.items.push(Item {
                     at: one.firing.at.max(self.now),
                     enrollment: row.id,
                     rule: origins.get(&version.version).map(|origin| origin.rule),
-                    actions: version.definition.actions.as_slice().into(),
+                    actions: actions.into(),
                     key: format!("{}/{}", one.firing.rule, one.firing.occurrence),
                 });
-                for notice in &one.notices {
-                    self.deliver(recipients.deliveries(row, notice, &replay.facts));
-                }
+                notices.extend(one.notices.iter().map(|notice| Told {
+                    notice,
+                    item: delivery::Item::of_notice(notice, &version.key, &version.definition),
+                    named: &[],
+                }));
             }
             for dispatch in planned.dispatches.remove(&row.id).unwrap_or_default() {
                 let form = DispatchForm {
@@ -220,8 +264,28 @@ impl Outlook {
                 self.items
                     .push(self.planned(row, dispatch.available_at, dispatch.id, action));
             }
-            for reminder in planned.reminders.remove(&row.id).unwrap_or_default() {
-                self.remind(row, reminder, &recipients, &replay.facts);
+            let reminders = planned.reminders.remove(&row.id).unwrap_or_default();
+            let reminders: Vec<(Notice, PlannedReminder)> = reminders
+                .into_iter()
+                .map(|reminder| (self.notice(&reminder, &replay.facts), reminder))
+                .filter(|(notice, reminder)| {
+                    let section = reminder.section.as_ref();
+                    section.is_none_or(|section| replay.is_open(section, notice.at))
+                })
+                .filter(|(notice, reminder)| {
+                    let alone = [reminder.told(notice)];
+                    !recipients.deliveries(row, alone, &replay.facts).is_empty()
+                })
+                .collect();
+            notices.extend(reminders.iter().map(|(notice, reminder)| reminder.told(notice)));
+            self.deliver(recipients.deliveries(row, notices, &replay.facts));
+            for (notice, PlannedReminder { row: reminder, .. }) in &reminders {
+                let action = Action::Remind(Remind {
+                    template: reminder.template.clone(),
+                    channels: notice.channels.clone(),
+                    audience: reminder.audience.0,
+                });
+                self.items.push(self.planned(row, notice.at, reminder.id, action));
             }
             self.deliver(planned.deliveries.remove(&row.id).unwrap_or_default());
         }
@@ -265,35 +329,29 @@ impl Outlook {
         facts.events.sort_by_key(|event| (event.at, event.id));
     }
 
-    fn remind(&mut self, row: &enrollment::Model, reminder: reminder::Model, recipients: &Recipients, facts: &Facts) {
-        let channels: Vec<Channel> = serde_json::from_value(reminder.channels).unwrap_or_default();
-        let notice = Notice {
+    fn notice(&self, planned: &PlannedReminder, facts: &Facts) -> Notice {
+        let reminder = &planned.row;
+        // No rule knows of a form inside a step; that it is not over was looked at already.
+        let is_known = |dispatch: &Uuid| facts.dispatches.iter().any(|known| known.id == *dispatch);
+        Notice {
             at: reminder.remind_at.max(self.now),
             to: match reminder.audience.0 {
                 Audience::Citizen => To::Citizen,
                 Audience::Staff => To::Staff(reminder.recipients.map_or(Group::Therapists, |group| group.0)),
             },
-            channels: channels.clone(),
-            subject: match (reminder.dispatch_id, reminder.flag_id) {
+            channels: serde_json::from_value(reminder.channels.clone()).unwrap_or_default(),
+            subject: match (reminder.dispatch_id.filter(is_known), reminder.flag_id) {
                 (Some(dispatch), _) => Subject::Form(dispatch),
                 (None, Some(flag)) => Subject::Flag(flag),
                 (None, None) => Subject::Nothing,
             },
+            about: planned.about.clone(),
+            switches: Vec::new(),
             decided_in: Some(reminder.decided_in.0),
+            between_staff: reminder.is_between_staff(),
             bypass_quiet_hours: reminder.bypass_quiet_hours,
             office_hours: reminder.office_hours,
-        };
-        let deliveries = recipients.deliveries(row, &notice, facts);
-        if deliveries.is_empty() {
-            return;
         }
-        let action = Action::Remind(Remind {
-            template: reminder.template,
-            channels,
-            audience: reminder.audience.0,
-        });
-        self.items.push(self.planned(row, notice.at, reminder.id, action));
-        self.deliver(deliveries);
     }
 
     fn planned(&self, row: &enrollment::Model, at: DateTime<Utc>, id: Uuid, action: Action) -> Item {
@@ -327,49 +385,8 @@ impl Item {
     }
 }
 
-/// What is planned already, by enrollment.
-#[derive(Default)]
-struct Planned {
-    dispatches: HashMap<Uuid, Vec<dispatch::Model>>,
-    reminders: HashMap<Uuid, Vec<reminder::Model>>,
-    /// Messages that only wait for their time.
-    deliveries: HashMap<Uuid, Vec<(Channel, DateTime<Utc>)>>,
-}
-
-impl Planned {
-    /// Reads what is planned until an instant; three statements.
-    async fn read(store: &Store, ids: &[Uuid], until: DateTime<Utc>) -> Result<Self> {
-        let mut planned = Self::default();
-        let dispatches = dispatch::Entity::find()
-            .filter(dispatch::Column::EnrollmentId.is_in(ids.iter().copied()))
-            .filter(dispatch::Column::Status.eq(Stored(DispatchStatus::Scheduled)))
-            .filter(dispatch::Column::AvailableAt.lt(until));
-        for row in dispatches.all(store.connection()).await? {
-            planned.dispatches.entry(row.enrollment_id).or_default().push(row);
-        }
-        let reminders = reminder::Entity::find()
-            .filter(reminder::Column::EnrollmentId.is_in(ids.iter().copied()))
-            .filter(reminder::Column::DueAt.is_not_null())
-            .filter(reminder::Column::RemindAt.lt(until));
-        for row in reminders.all(store.connection()).await? {
-            planned.reminders.entry(row.enrollment_id).or_default().push(row);
-        }
-        let deliveries: Vec<(Uuid, Stored<Channel>, DateTime<Utc>)> = delivery::Entity::find()
-            .select_only()
-            .columns([
-                delivery::Column::EnrollmentId,
-                delivery::Column::Channel,
-                delivery::Column::DueAt,
-            ])
-            .filter(delivery::Column::EnrollmentId.is_in(ids.iter().copied()))
-            .filter(delivery::Column::Status.eq(Stored(DeliveryStatus::Ready)))
-            .filter(delivery::Column::DueAt.lt(until))
-            .into_tuple()
-            .all(store.connection())
-            .await?;
-        for (enrollment, channel, at) in deliveries {
-            planned.deliveries.entry(enrollment).or_default().push((channel.0, at));
-        }
-        Ok(planned)
-    }
+/// Whether rules may not send a form.
+fn is_off(switches: &BTreeMap<String, Vec<Dated<bool>>>, form: &str, now: DateTime<Utc>) -> bool {
+    let switch = switches.get(form).and_then(|changes| Dated::latest(changes, now));
+    switch == Some(&false)
 }

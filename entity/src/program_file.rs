@@ -3,7 +3,7 @@
 use rules::{period::Period, text::Text};
 use serde::{Deserialize, Serialize};
 
-use crate::program::ProgramKind;
+use crate::{feature::Features, measurement_kind::MeasurementKind, program::ProgramKind};
 
 /// A version of a program with everything in it but its forms, which stand in files of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,13 +18,22 @@ pub struct ProgramFile {
     /// How long an enrollment lasts; without end where absent.
     #[serde(default)]
     pub duration: Option<Period>,
+    /// How long citizens can read an enrollment after its end (`P0D`: not at all); without end where absent.
+    #[serde(default)]
+    pub readable_for: Option<Period>,
+    /// Within how many working days of the unit messages are answered (0: the same day); as the unit promises where absent.
+    #[serde(default)]
+    pub answer_within: Option<i32>,
     /// What it is called.
     pub title: Text,
     /// What it is about, in a few sentences without formatting.
     pub summary: Text,
     /// Which functions the version offers, by name.
     #[serde(default)]
-    pub features: serde_json::Map<String, serde_json::Value>,
+    pub features: Features,
+    /// What citizens measure.
+    #[serde(default)]
+    pub measurements: Vec<MeasurementKind>,
     /// The keys of the forms that it uses: in its blocks, or sent by its rules and by hand.
     #[serde(default)]
     pub forms: Vec<String>,
@@ -42,6 +51,9 @@ pub struct ModuleFile {
     pub title: Text,
     /// `START`, `LOCKED`, or the ISO 8601 duration after the start after which it opens.
     pub opens: String,
+    /// The keys of the modules that must be completed before it opens.
+    #[serde(default)]
+    pub prerequisites: Vec<String>,
     /// Its sections, in order.
     pub sections: Vec<SectionFile>,
 }

@@ -3,18 +3,21 @@
 //! The content is shared (see [`crate::content`]); the overlay is what differs from enrollment to enrollment. Reading it takes
 //! two statements for any number of enrollments; everything else is computed.
 
+mod effect;
+mod opening;
+
+pub use opening::Availability;
+pub(crate) use opening::own_times;
+
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use rules::{
-    facts::{Dated, Status},
-    period::Period,
-};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use rules::facts::{Dated, Module, Section};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef};
 use uuid::Uuid;
 
 use crate::{
-    act::BATCH,
+    act::{BATCH, NUMBERED},
     content::{Content, ModuleContent, SectionContent, StepContent},
     content_override, enrollment,
     error::Result,
@@ -30,17 +33,6 @@ pub struct Overlay {
     pub overrides: Vec<content_override::Model>,
     /// When which step was completed.
     pub completed: HashMap<Uuid, DateTime<Utc>>,
-}
-
-/// Whether something may be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Availability {
-    /// True where it may be opened now.
-    pub open: bool,
-    /// Since when it is open, or when it will be, where that is known.
-    pub opens_at: Option<DateTime<Utc>>,
-    /// Why it is not open: `LOCKED`, `NOT_YET`, `HIDDEN`, `NOT_STARTED`, `PAUSED`, `ENDED`.
-    pub reason: Option<String>,
 }
 
 /// How far somebody has come, counted in steps that are shown to them.
@@ -120,74 +112,67 @@ pub async fn load(
     Ok(overlays)
 }
 
+/// Those of the enrollments that the viewer may see, with overlays that tell what is shown, and nothing of what was completed;
+/// one statement.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn visibility(
+    connection: &impl ConnectionTrait,
+    viewer: &Viewer,
+    enrollments: &[Uuid],
+) -> Result<Vec<(enrollment::Model, Overlay)>> {
+    let of_enrollment: RelationDef = enrollment::Entity::belongs_to(content_override::Entity)
+        .from(enrollment::Column::Id)
+        .to(content_override::Column::EnrollmentId)
+        .into();
+    let rows = enrollment::Entity::find()
+        .join(JoinType::LeftJoin, of_enrollment)
+        .filter(enrollment::Column::Id.is_in(enrollments.iter().copied()))
+        .filter(enrollment::visible_to(viewer))
+        .order_by_asc(enrollment::Column::Id)
+        .order_by_asc(content_override::Column::At)
+        .order_by_asc(content_override::Column::Id)
+        .select_also(content_override::Entity);
+    let mut found: Vec<(enrollment::Model, Overlay)> = Vec::new();
+    for (enrollment, change) in rows.all(connection).await? {
+        if found.last().is_none_or(|(last, _)| last.id != enrollment.id) {
+            viewer.saw(enrollment.citizen_id);
+            found.push((enrollment, Overlay::default()));
+        }
+        if let (Some((_, overlay)), Some(change)) = (found.last_mut(), change) {
+            overlay.overrides.push(change);
+        }
+    }
+    Ok(found)
+}
+
 impl Overlay {
-    /// Whether a module is shown.
-    pub fn module_visible(&self, module: Uuid) -> bool {
-        self.of_module(module).find_map(|row| row.visible).unwrap_or(true)
+    /// Whether a module is shown at an instant.
+    pub fn module_visible(&self, module: Uuid, at: DateTime<Utc>) -> bool {
+        is_shown(&self.module_visibility(module), as_of(at))
     }
 
-    /// Whether a section is shown, where its module is.
-    pub fn section_visible(&self, section: Uuid) -> bool {
-        self.of_section(section).find_map(|row| row.visible).unwrap_or(true)
+    /// Whether a section is shown at an instant, where its module is.
+    pub fn section_visible(&self, section: Uuid, at: DateTime<Utc>) -> bool {
+        is_shown(&self.section_visibility(section), as_of(at))
     }
 
-    /// Whether a module may be opened.
-    pub fn module_availability(
-        &self,
-        content: &Content,
-        enrollment: &enrollment::Model,
-        module: Uuid,
-        now: DateTime<Utc>,
-    ) -> Availability {
-        let opens_at = self.module_opens_at(content, enrollment, module);
-        let reason = unavailable(enrollment.status.0)
-            .or_else(|| (!self.module_visible(module)).then_some("HIDDEN"))
-            .or_else(|| not_open(opens_at, now));
-        Availability {
-            open: reason.is_none(),
-            opens_at,
-            reason: reason.map(str::to_owned),
-        }
+    /// Whether a step is shown at an instant, with its section and its module. What the version does not have is not.
+    pub fn step_visible(&self, content: &Content, step: Uuid, at: DateTime<Utc>) -> bool {
+        content.step(step).is_some_and(|(module, section, _)| {
+            self.module_visible(module.row.id, at) && self.section_visible(section.row.id, at)
+        })
     }
 
-    /// Whether a section may be opened: with its module, or later where an override says so.
-    pub fn section_availability(
-        &self,
-        content: &Content,
-        enrollment: &enrollment::Model,
-        section: Uuid,
-        now: DateTime<Utc>,
-    ) -> Availability {
-        let Some((module, _)) = content.section(section) else {
-            return Availability {
-                open: false,
-                opens_at: None,
-                reason: Some("HIDDEN".to_owned()),
-            };
-        };
-        let module = self.module_availability(content, enrollment, module.row.id, now);
-        let said = self.section_opens_at(section);
-        // A section never opens before its module.
-        let opens_at = module.opens_at.map(|at| said.map_or(at, |said| said.max(at)));
-        let reason = module.reason.or_else(|| {
-            let reason = (!self.section_visible(section)).then_some("HIDDEN");
-            reason.or_else(|| not_open(opens_at, now)).map(str::to_owned)
-        });
-        Availability {
-            open: reason.is_none(),
-            opens_at,
-            reason,
-        }
+    /// How far the citizen has come in all, of what is shown now.
+    pub fn progress(&self, content: &Content, now: DateTime<Utc>) -> Progress {
+        self.counted(content.modules.iter(), now)
     }
 
-    /// How far the citizen has come in all.
-    pub fn progress(&self, content: &Content) -> Progress {
-        self.counted(content.modules.iter())
-    }
-
-    /// How far the citizen has come in a module.
-    pub fn module_progress(&self, content: &Content, module: Uuid) -> Progress {
-        self.counted(content.module(module).into_iter())
+    /// How far the citizen has come in a module, of what is shown now.
+    pub fn module_progress(&self, content: &Content, module: Uuid, now: DateTime<Utc>) -> Progress {
+        self.counted(content.module(module).into_iter(), now)
     }
 
     /// The first step that is shown, open and not completed: module, section, step.
@@ -202,7 +187,7 @@ impl Overlay {
             .iter()
             .filter(|module| self.module_availability(content, enrollment, module.row.id, now).open);
         let mut todo = self
-            .shown(open)
+            .shown(open, now)
             .filter(|(.., step)| self.completed_at(step.row.id).is_none());
         let (module, section, step) =
             todo.find(|(_, section, _)| self.section_availability(content, enrollment, section.row.id, now).open)?;
@@ -214,71 +199,45 @@ impl Overlay {
         self.completed.get(&step).copied()
     }
 
-    /// The instants at which a module was opened or, as things stand, will be. Each override holds until the next one that
-    /// says when the module opens; opening what is open already is no opening.
-    pub fn module_openings(
-        &self,
-        content: &Content,
-        enrollment: &enrollment::Model,
-        module: Uuid,
-    ) -> Vec<DateTime<Utc>> {
-        let by_itself = content
-            .module(module)
-            .zip(enrollment.started_at)
-            .and_then(|(module, started_at)| opens_by_itself(module, enrollment, started_at));
-        let mut said: Vec<_> = self
-            .of_module(module)
-            .filter_map(|row| Some((row.at, row.opens_at?)))
-            .collect();
-        said.reverse();
-        let since: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> =
-            std::iter::once((enrollment.started_at.unwrap_or(enrollment.created_at), by_itself))
-                .chain(said.into_iter().map(|(at, opens_at)| (at, Some(opens_at))))
-                .collect();
-
-        let mut openings = Vec::new();
-        let mut was_open = false;
-        for (index, (from, opens_at)) in since.iter().enumerate() {
-            let until = since.get(index + 1).map(|(next, _)| *next);
-            let opening = opens_at.map(|at| at.max(*from));
-            let opened = opening.filter(|opening| until.is_none_or(|until| *opening < until));
-            if let Some(opening) = opened
-                && !(was_open && opening == *from)
-            {
-                openings.push(opening);
+    /// A module as rules know it, but for when it opened.
+    pub(crate) fn over_time(&self, module: &ModuleContent) -> Module {
+        let sections = module.sections.iter().map(|section| {
+            let steps = section.steps.iter();
+            let mut completed: Vec<_> = steps.filter_map(|step| self.completed_at(step.row.id)).collect();
+            completed.sort_unstable();
+            Section {
+                key: section.row.key.clone(),
+                visible: self.section_visibility(section.row.id),
+                steps: u32::try_from(section.steps.len()).unwrap_or(u32::MAX),
+                completed,
             }
-            was_open = opened.is_some();
+        });
+        Module {
+            key: module.row.key.clone(),
+            opened: Vec::new(),
+            visible: self.module_visibility(module.row.id),
+            sections: sections.collect(),
         }
-        openings
     }
 
-    /// When a module opens or opened, in whatever state the enrollment is.
-    pub(crate) fn module_opens_at(
-        &self,
-        content: &Content,
-        enrollment: &enrollment::Model,
-        module: Uuid,
-    ) -> Option<DateTime<Utc>> {
-        let said = self.of_module(module).find_map(|row| row.opens_at);
-        said.or_else(|| {
-            let start = enrollment.started_at.unwrap_or(enrollment.starts_at);
-            opens_by_itself(content.module(module)?, enrollment, start)
-        })
-    }
-
-    /// When a section opens, where that was said; else it opens with its module.
-    pub(crate) fn section_opens_at(&self, section: Uuid) -> Option<DateTime<Utc>> {
-        self.of_section(section).find_map(|row| row.opens_at)
-    }
-
-    /// Every change of whether a module is shown, the oldest first.
+    /// Every change of whether a module is shown, past and planned, the oldest first.
     pub fn module_visibility(&self, module: Uuid) -> Vec<Dated<bool>> {
         changes(self.of_module(module))
     }
 
-    /// Every change of whether a section is shown where its module is, the oldest first.
+    /// Every change of whether a section is shown where its module is, past and planned, the oldest first.
     pub fn section_visibility(&self, section: Uuid) -> Vec<Dated<bool>> {
         changes(self.of_section(section))
+    }
+
+    /// From when a module or a section is shown or hidden as was said last; none where it is already, or nothing was said.
+    pub fn changes_at(&self, piece: Uuid, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let said = self.of_module(piece).chain(self.of_section(piece));
+        let last = said
+            .filter_map(content_override::Model::visibility)
+            .map(|change| change.at)
+            .next();
+        last.filter(|at| *at > as_of(now))
     }
 
     /// What was said of a module, the latest first.
@@ -297,21 +256,22 @@ impl Overlay {
             .filter(move |row| row.section_id == Some(section))
     }
 
-    /// The steps of these modules that are shown, in order.
+    /// The steps of these modules that are shown at an instant, in order.
     fn shown<'a>(
         &'a self,
         modules: impl Iterator<Item = &'a ModuleContent> + 'a,
+        at: DateTime<Utc>,
     ) -> impl Iterator<Item = (&'a ModuleContent, &'a SectionContent, &'a StepContent)> + 'a {
         modules
-            .filter(|module| self.module_visible(module.row.id))
+            .filter(move |module| self.module_visible(module.row.id, at))
             .flat_map(|module| module.sections.iter().map(move |section| (module, section)))
-            .filter(|(_, section)| self.section_visible(section.row.id))
+            .filter(move |(_, section)| self.section_visible(section.row.id, at))
             .flat_map(|(module, section)| section.steps.iter().map(move |step| (module, section, step)))
     }
 
-    fn counted<'a>(&'a self, modules: impl Iterator<Item = &'a ModuleContent> + 'a) -> Progress {
+    fn counted<'a>(&'a self, modules: impl Iterator<Item = &'a ModuleContent> + 'a, at: DateTime<Utc>) -> Progress {
         let mut progress = Progress::default();
-        for (.., step) in self.shown(modules) {
+        for (.., step) in self.shown(modules, at) {
             progress.total += 1;
             progress.completed += u32::from(self.completed.contains_key(&step.row.id));
         }
@@ -319,50 +279,19 @@ impl Overlay {
     }
 }
 
-/// What was said of visibility, oldest first, of what was said, latest first.
+/// What came of what was said of visibility, the latest first.
 fn changes<'a>(said: impl Iterator<Item = &'a content_override::Model>) -> Vec<Dated<bool>> {
-    let mut changes: Vec<_> = said
-        .filter_map(|row| {
-            Some(Dated {
-                at: row.at,
-                value: row.visible?,
-            })
-        })
-        .collect();
-    changes.reverse();
-    changes
+    rules::opening::visibility(said.filter_map(|row| Some((row.at, row.visibility()?))))
 }
 
-/// When a module opens without anybody's doing, in an enrollment that starts at `start`: at its start, a period after it, or
-/// (`LOCKED`) never.
-fn opens_by_itself(
-    module: &ModuleContent,
-    enrollment: &enrollment::Model,
-    start: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    match module.row.opens.as_str() {
-        "START" => Some(start),
-        "LOCKED" => None,
-        period => Some(period.parse::<Period>().ok()?.add_to(start, enrollment.tz())),
-    }
+/// The instant as of which is told what stands: what was said several times at once is dated microseconds ahead.
+fn as_of(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + NUMBERED
 }
 
-/// Why nothing is open in an enrollment of this state.
-fn unavailable(status: Status) -> Option<&'static str> {
-    match status {
-        Status::Planned => Some("NOT_STARTED"),
-        Status::Active => None,
-        Status::Paused => Some("PAUSED"),
-        Status::Completed | Status::Withdrawn => Some("ENDED"),
-    }
-}
-
-fn not_open(opens_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<&'static str> {
-    match opens_at {
-        None => Some("LOCKED"),
-        Some(at) if now < at => Some("NOT_YET"),
-        Some(_) => None,
-    }
+/// Shown before the first change.
+fn is_shown(changes: &[Dated<bool>], at: DateTime<Utc>) -> bool {
+    Dated::latest(changes, at).copied().unwrap_or(true)
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use crate::citizen;
 /// Local times between which nothing that makes a sound leaves. They may span midnight; equal ones mean no quiet at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
-    from: NaiveTime,
-    until: NaiveTime,
+    /// From when, local time.
+    pub from: NaiveTime,
+    /// Until when, local time.
+    pub until: NaiveTime,
 }
 
 impl QuietHours {

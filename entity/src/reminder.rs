@@ -1,5 +1,9 @@
 //! Something that somebody is to be reminded of (påminnelse).
 
+mod inbox;
+
+pub use inbox::{inbox, staff, unread};
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +19,7 @@ use crate::{
     delivery,
     error::Result,
     page::Page,
+    seal::Sealed,
     store::Store,
     stored::Stored,
     viewer::{Actor, Viewer, Who},
@@ -70,6 +75,8 @@ pub struct Model {
     pub recipients: Option<Stored<Recipients>>,
     /// Leaves only while the unit is open.
     pub office_hours: bool,
+    /// What was said to whom it is for, sealed text. It is read in the service alone.
+    pub note: Option<Sealed>,
 }
 
 /// Rows are joined by their ids; see the queries.
@@ -78,22 +85,23 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Model {
+    /// Whether somebody of the staff asked for it by hand, and for staff.
+    pub(crate) fn is_between_staff(&self) -> bool {
+        self.audience.0 == Audience::Staff && matches!(self.actor.0, Actor::Staff(_))
+    }
+}
+
 const LISTED: Listed<Entity> = Listed {
     id: Column::Id,
     enrollment: Column::EnrollmentId,
-    at: Column::RemindAt,
+    at: || Column::RemindAt.into_expr(),
     key: |row| (row.id, row.enrollment_id, row.remind_at),
 };
 
-/// What the viewer may see of the reminders of enrollments that are visible to them: citizens and guardians those to the
-/// citizen, everybody else all.
-fn visible_to(viewer: &Viewer) -> Condition {
-    match viewer.who {
-        Who::Citizen { .. } | Who::Guardian { .. } => {
-            Condition::all().add(Column::Audience.eq(Stored(Audience::Citizen)))
-        }
-        Who::Staff { .. } | Who::System => Condition::all(),
-    }
+/// What the viewer may see of the reminders of enrollments that are visible to them.
+pub(crate) fn visible_to(viewer: &Viewer) -> Condition {
+    visible::addressed(viewer, Column::Audience)
 }
 
 /// Reminders by id.
@@ -101,15 +109,8 @@ fn visible_to(viewer: &Viewer) -> Condition {
 /// # Errors
 /// When the database fails.
 pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
-    let mut found = HashMap::new();
-    for chunk in ids.chunks(BATCH) {
-        let select = Entity::find()
-            .filter(Column::Id.is_in(chunk.iter().copied()))
-            .filter(visible_to(viewer));
-        let rows = visible::read(store.connection(), viewer, select, Column::EnrollmentId).await?;
-        found.extend(rows.into_iter().map(|row| (row.id, row)));
-    }
-    Ok(found)
+    let (id, of) = (Column::Id, Column::EnrollmentId);
+    visible::by_id_if::<Entity>(store, viewer, ids, id, of, |row| row.id, visible_to(viewer)).await
 }
 
 /// The reminders of each enrollment, past and planned, the latest first, `first` of each, after the row with the cursor

@@ -5,7 +5,7 @@ mod book;
 pub use book::{RuleBook, recorded};
 
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
     Condition, JoinType, QueryOrder, QuerySelect, QueryTrait,
@@ -143,24 +143,40 @@ pub async fn find(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMa
         .collect())
 }
 
-/// The rule that holds where this one does not: the next wider one of the same key that was not withdrawn.
+/// The rules that hold where these do not, by their ids: of each the next wider one of the same key that was not withdrawn.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn wider(store: &Store, viewer: &Viewer, rule: &Model) -> Result<Option<Configured>> {
-    let scopes = rule.wider_scopes();
-    let rules = Entity::find()
-        .filter(Column::ProgramId.eq(rule.program_id))
-        .filter(Column::Key.eq(&rule.key))
-        .filter(Column::Scope.is_in(&scopes))
+pub async fn wider(store: &Store, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Configured>> {
+    let narrow = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(visible_to(viewer))
         .all(store.connection())
         .await?;
-    let mut found = configured(store, viewer, rules).await?;
-    found.retain(|wider| !wider.version.withdrawn);
-    Ok(found
-        .into_iter()
-        .min_by_key(|wider| scopes.iter().position(|scope| *scope == wider.rule.scope)))
+    let scopes: BTreeSet<String> = narrow.iter().flat_map(Model::wider_scopes).collect();
+    let rules = Entity::find()
+        .filter(Column::ProgramId.is_in(narrow.iter().map(|rule| rule.program_id)))
+        .filter(Column::Key.is_in(narrow.iter().map(|rule| &rule.key)))
+        .filter(Column::Scope.is_in(scopes))
+        .filter(visible_to(viewer))
+        .all(store.connection())
+        .await?;
+    let mut found: HashMap<(Uuid, String, String), Configured> = HashMap::new();
+    for wider in configured(store, viewer, rules).await? {
+        if !wider.version.withdrawn {
+            let rule = &wider.rule;
+            found.insert((rule.program_id, rule.key.clone(), rule.scope.clone()), wider);
+        }
+    }
+    let nearest = |rule: &Model| {
+        let scopes = rule.wider_scopes().into_iter();
+        let mut names = scopes.map(|scope| (rule.program_id, rule.key.clone(), scope));
+        names.find_map(|name| found.get(&name)).cloned()
+    };
+    Ok(narrow
+        .iter()
+        .filter_map(|rule| Some((rule.id, nearest(rule)?)))
+        .collect())
 }
 
 /// The narrower rules of the same key that stand before this one, in the order in which they were made; with `withdrawn` also

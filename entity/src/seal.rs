@@ -40,6 +40,9 @@ pub enum SealError {
 
 const NONCE: usize = 24;
 
+/// What the key of links signs besides the link.
+const LINK: &str = "link:";
+
 /// The keys that seal and open. The current one seals.
 pub struct Keyring {
     current: String,
@@ -88,20 +91,30 @@ impl Keyring {
     /// # Errors
     /// None that can happen with texts that fit into memory.
     pub fn seal(&self, text: &str) -> Result<Sealed, SealError> {
+        self.encrypt(text.as_bytes(), "").map(Sealed)
+    }
+
+    /// Seals a file, bound to its name: it cannot be opened under another.
+    ///
+    /// # Errors
+    /// As [`Keyring::seal`].
+    pub fn seal_file(&self, bytes: &[u8], name: &str) -> Result<Vec<u8>, SealError> {
+        self.encrypt(bytes, name)
+    }
+
+    fn encrypt(&self, message: &[u8], bound_to: &str) -> Result<Vec<u8>, SealError> {
         let id = self.current.as_bytes();
         let nonce: [u8; NONCE] = rand::random();
+        let payload = Payload {
+            msg: message,
+            aad: &[id, bound_to.as_bytes()].concat(),
+        };
         let sealed = self
             .cipher(&self.current)?
-            .encrypt(
-                XNonce::from_slice(&nonce),
-                Payload {
-                    msg: text.as_bytes(),
-                    aad: id,
-                },
-            )
+            .encrypt(XNonce::from_slice(&nonce), payload)
             .map_err(|_| SealError::Broken)?;
         let length = u8::try_from(id.len()).map_err(|_| SealError::BadKey(self.current.clone()))?;
-        Ok(Sealed([&[length], id, &nonce, sealed.as_slice()].concat()))
+        Ok([&[length], id, &nonce, sealed.as_slice()].concat())
     }
 
     /// Seals a text that may be missing.
@@ -117,15 +130,29 @@ impl Keyring {
     /// # Errors
     /// When the key is not known or the bytes are broken.
     pub fn open(&self, sealed: &Sealed) -> Result<String, SealError> {
-        let (&length, rest) = sealed.0.split_first().ok_or(SealError::Broken)?;
+        String::from_utf8(self.decrypt(&sealed.0, "")?).map_err(|_| SealError::Broken)
+    }
+
+    /// Opens a file that was sealed under this name.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_file(&self, sealed: &[u8], name: &str) -> Result<Vec<u8>, SealError> {
+        self.decrypt(sealed, name)
+    }
+
+    fn decrypt(&self, sealed: &[u8], bound_to: &str) -> Result<Vec<u8>, SealError> {
+        let (&length, rest) = sealed.split_first().ok_or(SealError::Broken)?;
         let (id, rest) = rest.split_at_checked(usize::from(length)).ok_or(SealError::Broken)?;
         let (nonce, message) = rest.split_at_checked(NONCE).ok_or(SealError::Broken)?;
         let name = std::str::from_utf8(id).map_err(|_| SealError::Broken)?;
-        let text = self
-            .cipher(name)?
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: message, aad: id })
-            .map_err(|_| SealError::Broken)?;
-        String::from_utf8(text).map_err(|_| SealError::Broken)
+        let payload = Payload {
+            msg: message,
+            aad: &[id, bound_to.as_bytes()].concat(),
+        };
+        self.cipher(name)?
+            .decrypt(XNonce::from_slice(nonce), payload)
+            .map_err(|_| SealError::Broken)
     }
 
     /// Opens a sealed text that may be missing.
@@ -152,13 +179,31 @@ impl Keyring {
         self.keyed("input:", &self.current, text)
     }
 
-    /// One key serves several purposes, whose hashes must not be comparable.
+    /// The signature of a link.
+    ///
+    /// # Errors
+    /// As [`Keyring::hash`].
+    pub fn sign_link(&self, link: &str) -> Result<Vec<u8>, SealError> {
+        self.keyed(LINK, &self.current, link)
+    }
+
+    /// Whether a link was signed by one of the keys; takes as long for a signature that is nearly right.
+    pub fn signed_link(&self, link: &str, signature: &[u8]) -> bool {
+        let mut macs = self.keys.keys().filter_map(|id| self.mac(LINK, id, link).ok());
+        macs.any(|mac| mac.verify_slice(signature).is_ok())
+    }
+
     fn keyed(&self, purpose: &str, id: &str, text: &str) -> Result<Vec<u8>, SealError> {
+        Ok(self.mac(purpose, id, text)?.finalize().into_bytes().to_vec())
+    }
+
+    /// One key serves several purposes, whose hashes must not be comparable.
+    fn mac(&self, purpose: &str, id: &str, text: &str) -> Result<Hmac<Sha256>, SealError> {
         let mut mac =
             <Hmac<Sha256> as Mac>::new_from_slice(self.key(id)?).map_err(|_| SealError::BadKey(id.to_owned()))?;
         mac.update(purpose.as_bytes());
         mac.update(text.as_bytes());
-        Ok(mac.finalize().into_bytes().to_vec())
+        Ok(mac)
     }
 
     /// The hashes of a text under every key, the current one first.
@@ -212,6 +257,30 @@ mod tests {
             keyring("one").open(&Sealed(vec![9, 1])),
             Err(SealError::Broken)
         ));
+    }
+
+    #[test]
+    fn a_file_opens_under_its_own_name_alone() {
+        let sealed = keyring("one").seal_file(&[0, 159, 146], "a").unwrap();
+        assert_eq!(keyring("two").open_file(&sealed, "a").unwrap(), [0, 159, 146]);
+        for name in ["b", ""] {
+            assert!(matches!(
+                keyring("one").open_file(&sealed, name),
+                Err(SealError::Broken)
+            ));
+        }
+    }
+
+    #[test]
+    fn a_link_is_known_by_its_signature() {
+        let signature = keyring("one").sign_link("/a").unwrap();
+        assert!(
+            keyring("two").signed_link("/a", &signature),
+            "an older key still counts"
+        );
+        assert!(!keyring("two").signed_link("/b", &signature));
+        assert!(!keyring("two").signed_link("/a", &signature[1..]));
+        assert_ne!(signature, keyring("one").hash("one", "/a").unwrap());
     }
 
     #[test]

@@ -3,14 +3,20 @@
 //! The draft counts as saved and switched on at the beginning of the window, in place of the rule of the same key and scope;
 //! where an enrollment or unit has a narrower rule of its own, that one holds and the draft concerns nobody. What *other*
 //! rules did is in the history already and stays as it was. What the rule of the same key really did within the window is
-//! taken out, and put back where the draft fires for the same occurrence; what it opened or hid stays. How else people who
-//! could not know of the draft are assumed to act is told in [`rules::simulation`].
+//! taken out, and put back where the draft fires for the same occurrence and does the same. How else people who could not know
+//! of the draft are assumed to act is told in [`rules::simulation`]. Everybody is on their own version of the program, with its
+//! content and functions.
 //!
 //! Counted are the messages that would have left within the window, on the channels that their recipients have chosen today,
 //! outside their quiet hours, and where they still applied when they left: the form not answered, the flag not handled, the
-//! enrollment not paused.
+//! enrollment not paused, what they are about not hidden, and no later one about the same waiting beside them. What cannot be
+//! told of a rule that was never on is left out: that somebody would have switched it off before something left, or taken a
+//! reminder back. Whether rules might send a form to one person is as it was. Addresses, roles and blocks count as they are today, and no worker is ever down.
 
+mod draft;
 mod history;
+mod lacking;
+mod life;
 mod recipients;
 
 use std::{
@@ -20,26 +26,25 @@ use std::{
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use rules::{
-    definition::{Action, RuleDefinition},
-    evaluation::{ActiveRule, RuleSet, State},
-    facts::{Channel, Facts},
-    simulation::{Fired, Record, Replay, judge, replay},
+    definition::RuleDefinition,
+    facts::Channel,
+    simulation::{Fired, Replay},
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
-pub(crate) use history::{Origin, Past, causes, origins};
-pub(crate) use recipients::Recipients;
+pub use draft::{Draft, draft};
+pub(crate) use history::{Past, causes, origins};
+pub(crate) use lacking::lacking;
+pub(crate) use life::fresh;
+pub(crate) use recipients::{Recipients, Told};
 
 use crate::{
-    act::TICK,
-    action::rule::{SaveRule, check},
     assignment::Role,
+    delivery::Item,
     enrollment,
     error::{Result, UserError},
-    facts::{self, Needs, Part},
     page::{self, Page},
-    rule::RuleBook,
     store::Store,
     viewer::{Permission, Viewer},
 };
@@ -55,52 +60,6 @@ const FEWEST: usize = 5;
 
 /// How many enrollments are looked at together: what is known of them is in memory at one time.
 pub(crate) const CHUNK: u64 = 250;
-
-/// A rule to be tried, checked against its program.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Its key within the program.
-    pub key: String,
-    /// What it says.
-    pub definition: Arc<RuleDefinition>,
-    program: Uuid,
-    unit: Option<Uuid>,
-    enrollment: Option<Uuid>,
-    /// Tells its firings from those of stored versions.
-    version: Uuid,
-}
-
-/// Checks a rule as saving it would, without saving it. It is tried as if it was on.
-///
-/// # Errors
-/// When the rule makes no sense: every problem with its path; when there is no such program, or the enrollment is not visible.
-pub async fn draft(store: &Store, viewer: &Viewer, unit: Uuid, input: &SaveRule) -> Result<Draft> {
-    may_look(viewer, unit, "unitId")?;
-    if input.unit_id.is_some_and(|named| named != unit) {
-        return Err(UserError::not_found("unitId", "unit").into());
-    }
-    let directory = store.directory();
-    let published = directory.programs().get(&input.program_slug);
-    let published = published.ok_or_else(|| UserError::not_found("programSlug", "program"))?;
-    let program = published.program.id;
-    let mut version = published.version;
-    if let Some(id) = input.enrollment_id {
-        let found = enrollment::find(store, viewer, &[id]).await?.remove(&id);
-        // As for saving it: numbers about one person tell what they answered.
-        let row = found.filter(|row| viewer.may(Permission::Treat) && row.program_id == program);
-        let row = row.ok_or_else(|| UserError::not_found("enrollmentId", "enrollment in this program"))?;
-        version = row.version_id;
-    }
-    let content = store.library().content(store.connection(), version).await?;
-    Ok(Draft {
-        key: input.key.clone(),
-        definition: Arc::new(check(input, &content)?),
-        program,
-        unit: input.unit_id,
-        enrollment: input.enrollment_id,
-        version: store.id(),
-    })
-}
 
 /// What rules would have done.
 #[derive(Clone, Debug)]
@@ -291,191 +250,24 @@ impl Simulation {
         })
     }
 
-    /// The next enrollments that the drafts may concern, by id.
-    async fn chunk(&self, store: &Store, viewer: &Viewer, after: Option<Uuid>) -> Result<Vec<enrollment::Model>> {
-        use enrollment::Column;
-        let ended = Condition::any()
-            .add(Column::EndedAt.is_null())
-            .add(Column::EndedAt.gte(self.from));
-        let mut of_drafts = Condition::any();
-        for draft in &self.drafts {
-            let of_draft = Condition::all()
-                .add(Column::ProgramId.eq(draft.program))
-                .add_option(draft.unit.map(|unit| Column::UnitId.eq(unit)))
-                .add_option(draft.enrollment.map(|id| Column::Id.eq(id)));
-            of_drafts = of_drafts.add(of_draft);
-        }
-        let mut select = enrollment::Entity::find()
-            .filter(concerned(viewer, self.unit))
-            .filter(of_drafts)
-            .filter(Column::CreatedAt.lt(self.to))
-            .filter(ended)
-            .order_by_asc(Column::Id)
-            .limit(CHUNK);
-        if let Some(after) = after {
-            select = select.filter(Column::Id.gt(after));
-        }
-        Ok(select.all(store.connection()).await?)
-    }
-
-    /// Lives again through the histories of enrollments. A constant number of statements.
-    async fn replay(
-        &self,
-        store: &Store,
-        viewer: &Viewer,
-        rows: Vec<enrollment::Model>,
-    ) -> Result<Vec<(enrollment::Model, Replay)>> {
-        let connection = store.connection();
-        let book = RuleBook::read(connection, &rows, DateTime::UNIX_EPOCH).await?;
-        let needs = self.needs(&book, &rows);
-        let mut facts = facts::load(store, connection, &rows, &needs, None).await?;
-        let keys: Vec<&str> = self.drafts.iter().map(|draft| draft.key.as_str()).collect();
-        let origins = origins(connection, &book, &rows, &keys).await?;
-        let mut past = Past::read(connection, &rows, &keys).await?;
-        let mut replays = Vec::with_capacity(rows.len());
-        for row in rows {
-            viewer.saw(row.citizen_id);
-            let Some(mut known) = facts.remove(&row.id) else {
-                continue;
-            };
-            let rules = self.rules(&book, &origins, &row);
-            if rules.is_empty() {
-                continue;
-            }
-            let rules = RuleSet::new(rules);
-            let state = self.state(&rules, &row, &known, &past);
-            let record = past.take_out(&row, &mut known, self.from);
-            let record = Record { facts: known, ..record };
-            let mut replay = replay(&rules, record, state, self.to - TICK);
-            replay.fired.retain(|one| self.is_of_draft(one));
-            replays.push((row, replay));
-        }
-        Ok(replays)
-    }
-
-    /// What is to be known: what the drafts, and what held before them, look at and change.
-    fn needs(&self, book: &RuleBook, rows: &[enrollment::Model]) -> Needs {
-        let sets: Vec<Arc<RuleSet>> = rows.iter().map(|row| book.of(row)).collect();
-        let is_same = |version: &&ActiveRule| self.drafts.iter().any(|draft| draft.key == version.key);
-        let before = sets.iter().flat_map(|set| set.versions()).filter(is_same);
-        let drafts = || self.drafts.iter().map(|draft| &draft.definition);
-        let definitions = before.map(|version| &version.definition).chain(drafts());
-        let changed = drafts()
-            .flat_map(|definition| &definition.actions)
-            .flat_map(|action| match action {
-                Action::DispatchForm(_) => vec![Part::Dispatches, Part::Responses],
-                Action::RaiseFlag(_) | Action::Escalate(_) => vec![Part::Flags],
-                Action::OpenModule(_) | Action::HideModule(_) | Action::OpenSection(_) | Action::HideSection(_) => {
-                    vec![Part::Modules]
-                }
-                Action::SendMessage(_) => vec![Part::Messages],
-                Action::Remind(_) => Vec::new(),
-            });
-        Needs::of(definitions.map(AsRef::as_ref)).and(changed)
-    }
-
-    fn is_of_draft(&self, one: &Fired) -> bool {
-        self.drafts.iter().any(|draft| draft.version == one.firing.version)
-    }
-
-    /// The drafts that hold for an enrollment, with what held before them.
-    fn rules(&self, book: &RuleBook, origins: &HashMap<Uuid, Origin>, row: &enrollment::Model) -> Vec<ActiveRule> {
-        let known = book.of(row);
-        let mut rules = Vec::new();
-        for draft in self.drafts.iter().filter(|draft| draft.concerns(row)) {
-            let same: Vec<&ActiveRule> = known.versions().filter(|version| version.key == draft.key).collect();
-            let holds_in_window = |version: &ActiveRule| {
-                version.effective_from < self.to && version.effective_until.is_none_or(|until| until > self.from)
-            };
-            let is_narrower = |version: &ActiveRule| {
-                let origin = origins.get(&version.version);
-                origin.is_some_and(|rule| breadth(rule.unit, rule.enrollment) < draft.breadth())
-            };
-            if same
-                .iter()
-                .any(|version| holds_in_window(version) && is_narrower(version))
-            {
-                continue;
-            }
-            let before = same.into_iter().filter(|version| version.effective_from < self.from);
-            rules.extend(before.cloned().map(|version| ActiveRule {
-                effective_until: Some(version.effective_until.map_or(self.from, |until| until.min(self.from))),
-                ..version
-            }));
-            rules.push(ActiveRule {
-                key: draft.key.clone(),
-                version: draft.version,
-                definition: draft.definition.clone(),
-                enabled: true,
-                effective_from: self.from,
-                effective_until: None,
-            });
-        }
-        rules
-    }
-
-    /// What is remembered when the window begins: of the rules that the drafts replace, what came of them until then.
-    fn state(&self, rules: &RuleSet, row: &enrollment::Model, facts: &Facts, past: &Past) -> State {
-        let before = self.from - TICK;
-        let replaces_any = rules.versions().any(|version| version.effective_from < self.from);
-        if !replaces_any {
-            return State {
-                evaluated_until: before,
-                rules: BTreeMap::new(),
-            };
-        }
-        let mut state = judge(rules, facts, &fresh(row, facts, before), before).state;
-        past.correct(row.id, &mut state);
-        state
-    }
-
     fn count(&mut self, row: &enrollment::Model, replay: &Replay, recipients: &Recipients) {
         self.considered += 1;
         self.matched += usize::from(!replay.fired.is_empty());
+        let mut notices = Vec::new();
         for one in &replay.fired {
             self.found.push(Found::of(row.id, one));
-            for notice in &one.notices {
-                for (channel, at) in recipients.deliveries(row, notice, &replay.facts) {
-                    if at < self.to {
-                        *self.deliveries.entry(channel).or_default() += 1;
-                    }
-                }
+            let draft = self.drafts.iter().find(|draft| draft.key == one.firing.rule);
+            notices.extend(one.notices.iter().map(|notice| Told {
+                notice,
+                item: draft.and_then(|draft| Item::of_notice(notice, &draft.key, &draft.definition)),
+                named: &[],
+            }));
+        }
+        for (channel, at) in recipients.deliveries(row, notices, &replay.facts) {
+            if at < self.to {
+                *self.deliveries.entry(channel).or_default() += 1;
             }
         }
-    }
-}
-
-impl Draft {
-    fn concerns(&self, row: &enrollment::Model) -> bool {
-        row.program_id == self.program
-            && self.unit.is_none_or(|unit| row.unit_id == unit)
-            && self.enrollment.is_none_or(|id| row.id == id)
-    }
-
-    fn breadth(&self) -> u8 {
-        breadth(self.unit, self.enrollment)
-    }
-}
-
-/// How wide a scope is: the narrower holds.
-fn breadth(unit: Option<Uuid>, enrollment: Option<Uuid>) -> u8 {
-    match (unit, enrollment) {
-        (_, Some(_)) => 0,
-        (Some(_), None) => 1,
-        (None, None) => 2,
-    }
-}
-
-/// What is remembered before anything happened in an enrollment, or before an instant where that is earlier.
-pub(crate) fn fresh(row: &enrollment::Model, facts: &Facts, before: DateTime<Utc>) -> State {
-    let first = facts.statuses.first().map(|status| status.at);
-    let begin = [Some(row.created_at), first, row.started_at]
-        .into_iter()
-        .flatten()
-        .min();
-    State {
-        evaluated_until: begin.map_or(before, |begin| (begin - TICK).min(before)),
-        rules: BTreeMap::new(),
     }
 }
 

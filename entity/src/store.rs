@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectOptions, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait, QuerySelect,
     Select, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sea_query::{LockBehavior, LockType},
+    sea_query::{Expr, LockBehavior, LockType, SimpleExpr},
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 use uuid::Uuid;
 
 use crate::{
@@ -51,6 +51,7 @@ struct Inner {
     keyring: Keyring,
     library: Library,
     directory: RwLock<Arc<Directory>>,
+    refreshing: Mutex<()>,
     hints: broadcast::Sender<Hint>,
     committed: broadcast::Sender<Hint>,
     statements: Arc<AtomicU64>,
@@ -110,6 +111,7 @@ impl Store {
             keyring,
             library: Library::default(),
             directory: RwLock::new(Arc::new(directory)),
+            refreshing: Mutex::new(()),
             hints: broadcast::channel(1024).0,
             committed: broadcast::channel(1024).0,
             statements,
@@ -161,6 +163,17 @@ impl Store {
     /// # Errors
     /// When the database fails; the directory stays as it was.
     pub async fn refresh(&self) -> Result<()> {
+        self.refresh_where(|_| true).await
+    }
+
+    /// As [`Store::refresh`], where the directory is found to be older than something that was read; it may have been read anew
+    /// meanwhile.
+    pub(crate) async fn refresh_where(&self, is_older: impl Fn(&Directory) -> bool) -> Result<()> {
+        // One after the other: what was read earlier never takes the place of what was read later.
+        let _one = self.0.refreshing.lock().await;
+        if !is_older(&self.directory()) {
+            return Ok(());
+        }
         let fresh = Arc::new(Directory::read(&self.0.uncounted, self.now()).await?);
         *self.0.directory.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
@@ -226,6 +239,16 @@ impl Store {
         }
     }
 
+    /// The database's clock, some time from now, as instants are stored: leases are taken on it, since the clocks of those who
+    /// take them may differ.
+    pub(crate) fn database_now(&self, plus: Duration) -> SimpleExpr {
+        let seconds = plus.as_secs_f64();
+        Expr::cust(match self.backend() {
+            DatabaseBackend::Postgres => format!("now() + interval '{seconds:.3} seconds'"),
+            _ => format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+{seconds:.3} seconds')"),
+        })
+    }
+
     /// Begins a unit of work on behalf of a viewer.
     ///
     /// # Errors
@@ -243,6 +266,7 @@ impl Error {
             Self::Database(sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_)) => "the database is away",
             Self::Database(_) => "the database failed",
             Self::Seal(_) => "a sealed value cannot be opened",
+            Self::File(_) => "a file cannot be read or written",
             Self::Corrupt(_) => "what is stored cannot be read",
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::assignment::Role;
+use crate::{assignment::Role, unit};
 
 /// Who asks, for one request: an identity with its roles, the name of the operation, and the trail of whom it read.
 #[derive(Clone, Debug)]
@@ -133,9 +133,53 @@ impl Viewer {
         }
     }
 
+    /// Whether the viewer looks after a care provider: its administrators do, and Handrail itself.
+    pub fn administers_provider(&self, provider: Uuid) -> bool {
+        match &self.who {
+            Who::System => true,
+            Who::Staff {
+                provider: own, roles, ..
+            } => *own == provider && roles.contains(&Role::ProviderAdministrator),
+            Who::Citizen { .. } | Who::Guardian { .. } => false,
+        }
+    }
+
+    /// Whether the viewer looks after a unit: its administrators and those of its provider do, and Handrail itself.
+    pub fn administers_unit(&self, of: &unit::Model) -> bool {
+        self.administers_provider(of.provider_id)
+            || (self.unit() == Some(of.id) && self.has_role(Role::UnitAdministrator))
+    }
+
+    /// Whether the viewer looks after a care provider or the unit of it that they act at.
+    pub fn administers_at(&self, provider: Uuid) -> bool {
+        let at_a_unit = match &self.who {
+            Who::Staff {
+                provider: own, roles, ..
+            } => *own == provider && roles.contains(&Role::UnitAdministrator),
+            _ => false,
+        };
+        at_a_unit || self.administers_provider(provider)
+    }
+
     /// Whether the viewer may see answers, results, flags and messages of the enrollments that are visible to them.
     pub fn sees_health(&self) -> bool {
         !matches!(self.who, Who::Staff { .. }) || self.may(Permission::Treat)
+    }
+
+    /// Whether the viewer may read why this actor did something: what staff write they write for one another.
+    pub fn reads_reason_of(&self, actor: Actor) -> bool {
+        match self.who {
+            Who::Staff { .. } | Who::System => true,
+            Who::Citizen { .. } | Who::Guardian { .. } => matches!(actor, Actor::Citizen(_) | Actor::Guardian(_)),
+        }
+    }
+
+    /// Which of the staff an actor is, for their colleagues; none for everybody else.
+    pub fn colleague(&self, actor: Actor) -> Option<Uuid> {
+        match (&self.who, actor) {
+            (Who::Staff { .. } | Who::System, Actor::Staff(id)) => Some(id),
+            _ => None,
+        }
     }
 
     /// Notes that a citizen's data was read. Queries call this for every row that they hand out.

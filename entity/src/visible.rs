@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use rules::facts::Audience;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, Order, QueryFilter,
-    QueryResult, QuerySelect, QueryTrait, Select,
+    QueryResult, QuerySelect, QueryTrait, RelationDef, Select,
     sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, WindowStatement},
 };
 use uuid::Uuid;
@@ -13,16 +14,25 @@ use uuid::Uuid;
 use crate::{
     act::BATCH,
     enrollment,
-    error::{Result, UserError},
+    error::Result,
     page::{self, Page},
     store::Store,
-    viewer::Viewer,
+    stored::Stored,
+    viewer::{Viewer, Who},
 };
 
 /// A row and whose it is.
 struct Seen<M> {
     row: M,
     citizen: Uuid,
+}
+
+impl<M> Seen<M> {
+    /// The row; that the viewer saw something of the citizen is noted.
+    fn noted(self, viewer: &Viewer) -> M {
+        viewer.saw(self.citizen);
+        self.row
+    }
 }
 
 const CITIZEN: &str = "seen_citizen_id";
@@ -47,24 +57,60 @@ pub(crate) async fn read<E: EntityTrait>(
     if !viewer.sees_health() {
         return Ok(Vec::new());
     }
+    of_enrollments(connection, viewer, select, enrollment).await
+}
+
+/// As [`read`], each row once for each of those that a left join gives beside it, and once without where there is none.
+pub(crate) async fn read_with<E: EntityTrait, F: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    viewer: &Viewer,
+    select: Select<E>,
+    enrollment: E::Column,
+    beside: F,
+    by: RelationDef,
+) -> Result<Vec<(E::Model, Option<F::Model>)>> {
+    if !viewer.sees_health() {
+        return Ok(Vec::new());
+    }
+    let select = with_citizen(viewer, select, enrollment)
+        .join(JoinType::LeftJoin, by)
+        .select_also(beside);
+    let seen = select.into_model::<Seen<E::Model>, F::Model>().all(connection).await?;
+    let rows = seen.into_iter().map(|(seen, beside)| (seen.noted(viewer), beside));
+    Ok(rows.collect())
+}
+
+/// As [`read`], of what is no health data: also for staff who administer.
+pub(crate) async fn of_enrollments<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    viewer: &Viewer,
+    select: Select<E>,
+    enrollment: E::Column,
+) -> Result<Vec<E::Model>> {
+    let select = with_citizen(viewer, select, enrollment);
+    let seen: Vec<Seen<E::Model>> = select.into_model().all(connection).await?;
+    Ok(seen.into_iter().map(|seen| seen.noted(viewer)).collect())
+}
+
+/// The rows of enrollments that the viewer may see, and whose they are.
+fn with_citizen<E: EntityTrait>(viewer: &Viewer, select: Select<E>, enrollment: E::Column) -> Select<E> {
     let join = E::belongs_to(enrollment::Entity)
         .from(enrollment)
         .to(enrollment::Column::Id)
         .into();
-    let seen: Vec<Seen<E::Model>> = select
+    select
         .join(JoinType::InnerJoin, join)
         .filter(enrollment::visible_to(viewer))
         .column_as(enrollment::Column::CitizenId, CITIZEN)
-        .into_model()
-        .all(connection)
-        .await?;
-    Ok(seen
-        .into_iter()
-        .map(|seen| {
-            viewer.saw(seen.citizen);
-            seen.row
-        })
-        .collect())
+}
+
+/// What the viewer may see of what is addressed to the citizen or to staff, as `audience` says: citizens and guardians what is
+/// for the citizen, everybody else all.
+pub(crate) fn addressed(viewer: &Viewer, audience: impl ColumnTrait) -> Condition {
+    match viewer.who {
+        Who::Citizen { .. } | Who::Guardian { .. } => Condition::all().add(audience.eq(Stored(Audience::Citizen))),
+        Who::Staff { .. } | Who::System => Condition::all(),
+    }
 }
 
 /// Reads rows by id, as [`read`].
@@ -76,9 +122,22 @@ pub(crate) async fn by_id<E: EntityTrait>(
     enrollment: E::Column,
     key: impl Fn(&E::Model) -> Uuid,
 ) -> Result<HashMap<Uuid, E::Model>> {
+    by_id_if::<E>(store, viewer, ids, id, enrollment, key, Condition::all()).await
+}
+
+/// As [`by_id`], those that pass the filter.
+pub(crate) async fn by_id_if<E: EntityTrait>(
+    store: &Store,
+    viewer: &Viewer,
+    ids: &[Uuid],
+    id: E::Column,
+    enrollment: E::Column,
+    key: impl Fn(&E::Model) -> Uuid,
+    filter: Condition,
+) -> Result<HashMap<Uuid, E::Model>> {
     let mut found = HashMap::new();
     for chunk in ids.chunks(BATCH) {
-        let select = E::find().filter(id.is_in(chunk.iter().copied()));
+        let select = E::find().filter(id.is_in(chunk.iter().copied())).filter(filter.clone());
         for row in read(store.connection(), viewer, select, enrollment).await? {
             found.insert(key(&row), row);
         }
@@ -92,8 +151,8 @@ pub(crate) struct Listed<E: EntityTrait> {
     pub id: E::Column,
     /// The column that names the enrollment.
     pub enrollment: E::Column,
-    /// The instant that they are sorted by.
-    pub at: E::Column,
+    /// The instant that they are sorted by, in SQL.
+    pub at: fn() -> Expr,
     /// Identity, enrollment and instant of a row.
     pub key: fn(&E::Model) -> Key,
 }
@@ -114,12 +173,7 @@ impl<E: EntityTrait> Listed<E> {
         let first = page::clamp(first);
         let mut filter = filter;
         if let Some(cursor) = after {
-            let (at, id) = read_cursor(cursor)?;
-            filter = filter.add(
-                Condition::any()
-                    .add(self.at.lt(at))
-                    .add(Condition::all().add(self.at.eq(at)).add(self.id.lt(id))),
-            );
+            filter = filter.add(page::after(cursor, (self.at)(), self.id)?);
         }
         let latest = self.latest(store, viewer, enrollments, filter, first + 1).await?;
         Ok(latest
@@ -145,7 +199,8 @@ impl<E: EntityTrait> Listed<E> {
             let of_these = Condition::all()
                 .add(self.enrollment.is_in(chunk.iter().copied()))
                 .add(filter.clone());
-            let select = E::find().filter(self.id.in_subquery(self.first_ids(of_these, n)));
+            let latest = latest_of_each::<E>(self.id, self.enrollment, (self.at)(), of_these, n);
+            let select = E::find().filter(self.id.in_subquery(latest));
             let mut rows = read(store.connection(), viewer, select, self.enrollment).await?;
             rows.sort_by_key(|row| {
                 let (id, _, at) = (self.key)(row);
@@ -158,36 +213,34 @@ impl<E: EntityTrait> Listed<E> {
         Ok(found)
     }
 
-    /// The ids of the latest `n` rows of each enrollment.
-    fn first_ids(&self, filter: Condition, n: u64) -> SelectStatement {
-        let latest_first = WindowStatement::partition_by(self.enrollment.as_column_ref())
-            .order_by(self.at.as_column_ref(), Order::Desc)
-            .order_by(self.id.as_column_ref(), Order::Desc)
-            .to_owned();
-        let ranked = E::find()
-            .select_only()
-            .column_as(self.id.into_expr(), "ranked_id")
-            .filter(filter)
-            .into_query()
-            .expr_window_as(Func::cust("row_number"), latest_first, "place")
-            .to_owned();
-        Query::select()
-            .column("ranked_id")
-            .from_subquery(ranked, "ranked")
-            .and_where(Expr::col("place").lte(n))
-            .to_owned()
-    }
-
     fn cursor(&self, row: &E::Model) -> String {
         let (id, _, at) = (self.key)(row);
-        page::cursor(&[&at.to_rfc3339_opts(SecondsFormat::Micros, true), &id.to_string()])
+        page::cursor_at(at, id)
     }
 }
 
-fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, Uuid), UserError> {
-    let [at, id] = page::read_cursor(cursor)?;
-    match (DateTime::parse_from_rfc3339(&at), Uuid::parse_str(&id)) {
-        (Ok(at), Ok(id)) => Ok((at.to_utc(), id)),
-        _ => Err(page::bad_cursor()),
-    }
+/// The ids of the latest `n` rows, by `at`, for each value of a column.
+pub(crate) fn latest_of_each<E: EntityTrait>(
+    id: E::Column,
+    of: E::Column,
+    at: Expr,
+    filter: Condition,
+    n: u64,
+) -> SelectStatement {
+    let latest_first = WindowStatement::partition_by(of.as_column_ref())
+        .order_by_expr(at, Order::Desc)
+        .order_by(id.as_column_ref(), Order::Desc)
+        .to_owned();
+    let ranked = E::find()
+        .select_only()
+        .column_as(id.into_expr(), "ranked_id")
+        .filter(filter)
+        .into_query()
+        .expr_window_as(Func::cust("row_number"), latest_first, "place")
+        .to_owned();
+    Query::select()
+        .column("ranked_id")
+        .from_subquery(ranked, "ranked")
+        .and_where(Expr::col("place").lte(n))
+        .to_owned()
 }

@@ -10,7 +10,7 @@ use entity::{
     access_block,
     action::{
         self,
-        care::{NewAssignment, assign},
+        assignment::{self, NewAssignment},
         content_override::{Change, Target},
         guardian::NewGuardian,
     },
@@ -121,17 +121,21 @@ async fn everybody_sees_what_is_theirs(world: World) {
 
 async fn staff_act_where_they_have_worked_longest_and_still_do(world: World) {
     let now = world.store.now();
-    let mut act = world.store.act(&Viewer::system()).await.unwrap();
-    let elsewhere = |from, until| NewAssignment {
-        staff_id: world.therapist,
-        unit_id: Some(world.other_unit),
-        role: Role::Therapist,
-        valid_from: Some(now + Duration::days(from)),
-        valid_until: Some(now + Duration::days(until)),
-    };
-    assign(&mut act, elsewhere(-30, -20)).await.unwrap();
-    assign(&mut act, elsewhere(-10, 1)).await.unwrap();
-    act.commit().await.unwrap();
+    for (from, until) in [(-30, -20), (-10, 1)] {
+        let (from, until) = (now + Duration::days(from), now + Duration::days(until));
+        world.clock.set(from);
+        let elsewhere = NewAssignment {
+            staff_id: world.therapist,
+            unit_id: Some(world.other_unit),
+            role: Role::Therapist,
+            valid_from: None,
+            valid_until: Some(until),
+        };
+        let mut act = world.store.act(&Viewer::system()).await.unwrap();
+        assignment::grant(&mut act, &elsewhere).await.unwrap();
+        act.commit().await.unwrap();
+    }
+    world.clock.set(now);
     world.store.refresh().await.unwrap();
     assert_eq!(world.staff("ingrid").unit(), Some(world.other_unit));
     world.clock.advance(Duration::days(1));
@@ -245,8 +249,8 @@ async fn pages_go_on_where_they_stopped(world: World) {
     }
     let filter = Filter {
         unit: Some(world.unit),
-        citizen: None,
         statuses: vec![Status::Active],
+        ..Filter::default()
     };
     assert_eq!(enrollment::count(&world.store, &staff, &filter).await.unwrap(), 5);
     let newest: Vec<Uuid> = started.iter().rev().copied().collect();

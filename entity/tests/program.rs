@@ -58,6 +58,7 @@ async fn a_new_version_takes_over_and_shares_unchanged_forms(world: World) {
 async fn a_file_that_makes_no_sense_is_refused_line_by_line(world: World) {
     let (mut file, forms) = common::program();
     file.version = "one".to_owned();
+    file.answer_within = Some(31);
     file.forms.push("missing".to_owned());
     file.modules[1].key = "first".to_owned();
     file.modules[1].opens = "SOON".to_owned();
@@ -75,6 +76,7 @@ async fn a_file_that_makes_no_sense_is_refused_line_by_line(world: World) {
         ("NOT_UNIQUE", "modules.1.key"),
         ("NO_SUCH_FORM", "forms.2"),
         ("NO_SUCH_FORM", "modules.0.sections.0.steps.1.blocks.1"),
+        ("OUT_OF_RANGE", "answerWithin"),
     ];
     assert_eq!(errors, expected.map(|(code, path)| (code.to_owned(), path.to_owned())));
     drop(act);

@@ -149,7 +149,7 @@ async fn steps_are_completed_once_and_in_the_open(world: World) {
         .remove(&id)
         .unwrap();
     assert_eq!(
-        overlay.progress(&content),
+        overlay.progress(&content, world.store.now()),
         progress::Progress { completed: 3, total: 4 }
     );
     let row = enrollment::find(&world.store, &own, &[id])
@@ -227,7 +227,7 @@ async fn staff_hide_show_and_open(world: World) {
     apply(&world, &staff, hide(Target::Section("two".to_owned())))
         .await
         .unwrap();
-    assert_eq!(overlay().await.progress(&content).total, 3);
+    assert_eq!(overlay().await.progress(&content, world.store.now()).total, 3);
     assert_eq!(
         refused(world.complete(&own, id, "write").await),
         one("NOT_FOUND", "stepId")
@@ -240,7 +240,7 @@ async fn staff_hide_show_and_open(world: World) {
         };
         apply(&world, &staff, change).await.unwrap();
     }
-    assert_eq!(overlay().await.progress(&content).total, 4);
+    assert_eq!(overlay().await.progress(&content, world.store.now()).total, 4);
 
     let later = world.store.now() + Duration::days(1);
     let planned = Change {
@@ -333,7 +333,7 @@ async fn the_life_of_an_enrollment_goes_by_itself(world: World) {
     assert_eq!(due().await, 0);
     assert_eq!(
         become_(&world, &staff, id, Status::Active).await,
-        Err(one("BAD_TRANSITION", "status"))
+        Err(one("ENDED", "enrollmentId"))
     );
 
     let statuses = enrollment::statuses(&world.store, &staff, &[id])

@@ -12,6 +12,7 @@ use sea_orm_migration::{
 mod dialect;
 mod m20261123_000001_spine;
 mod m20261123_000002_rules;
+mod m20261123_000003_participation;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_spine::Migration),
             Box::new(m20261123_000002_rules::Migration),
+            Box::new(m20261123_000003_participation::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 use rules::{
     answer::Answer,
-    definition::RuleDefinition,
+    definition::{RuleDefinition, Unit},
     evaluation::{ActiveRule, RuleSet, State, evaluate},
     facts::*,
     form::Form,
@@ -39,7 +39,11 @@ pub fn rule(json: &Value) -> Fate {
         Ok(definition) => definition,
         Err(problems) => {
             assert_eq!(problems.len(), 1);
-            problems.iter().for_each(|problem| check(problem, json));
+            for problem in &problems {
+                // What is no object has no fields that could be named.
+                assert!(!problem.path.is_empty() || !json.is_object(), "no place: {problem:?}");
+                check(problem, json);
+            }
             return Fate::Unread;
         }
     };
@@ -56,7 +60,18 @@ pub fn rule(json: &Value) -> Fate {
         modules: vec!["one", "two"],
         sections: vec!["first"],
         steps: vec!["step"],
+        measurements: vec![validate::MeasurementShape {
+            key: "weight".to_owned(),
+            unit: Unit {
+                en: "kg".to_owned(),
+                sv: "kg".to_owned(),
+            },
+            min: 30.0,
+            max: 300.0,
+            decimals: 1,
+        }],
         templates: vec!["reminder"],
+        lacks: Vec::new(),
     };
     let problems = validate::rule(&definition, &shape);
     for problem in &problems {
@@ -163,16 +178,20 @@ fn facts() -> Facts {
         EventKind::MessageReceived {
             from: Audience::Citizen,
         },
+        EventKind::MeasurementRegistered {
+            kind: "weight".to_owned(),
+            measurement: id(8),
+        },
         EventKind::ModuleCompleted {
             module: "one".to_owned(),
         },
         EventKind::FlagRaised {
             kind: "risk".to_owned(),
         },
-        EventKind::ActivityRegistered,
+        EventKind::ActivityRegistered { registration: id(9) },
         EventKind::StatusChanged(Status::Paused),
     ];
-    let hours = [0, 2, 10, 20, 30, 35, 40, 50, 60, 24 * 200];
+    let hours = [0, 2, 10, 20, 30, 35, 36, 40, 50, 60, 24 * 200];
     let events = kinds.into_iter().zip(hours).enumerate();
     Facts {
         enrollment: id(1),
@@ -204,9 +223,22 @@ fn facts() -> Facts {
         sign_ins: vec![at(2)],
         activities: vec![at(2), at(10), at(20), at(30), at(35), at(40), at(60)],
         messages: vec![Message {
+            id: id(6),
             at: at(35),
             from: Audience::Citizen,
+            answer_before: Some(at(72)),
+            answered_at: Some(at(90)),
         }],
+        measurements: [(7, 12, 80.0), (8, 36, 90.5)]
+            .map(|(number, hours, value)| Measurement {
+                id: id(number),
+                kind: "weight".to_owned(),
+                at: at(hours),
+                measured_at: at(hours - 1),
+                value,
+                superseded_at: None,
+            })
+            .to_vec(),
         planned: vec![PlannedActivity {
             id: id(4),
             known_at: at(1),
@@ -217,6 +249,20 @@ fn facts() -> Facts {
                 at: at(60),
                 value: at(48).date_naive(),
             }],
+            exceptions: Vec::new(),
+        }],
+        registrations: vec![Registration {
+            id: id(9),
+            at: at(60),
+            said: [(60, 2.0), (70, 5.0)]
+                .map(|(hours, after)| Dated {
+                    at: at(hours),
+                    value: Ratings {
+                        before: Some(3.0),
+                        after: Some(after),
+                    },
+                })
+                .to_vec(),
         }],
         modules: vec![module("one", vec![section]), module("two", Vec::new())],
         flags: vec![Flag {

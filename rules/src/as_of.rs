@@ -3,13 +3,21 @@
 //! Nothing is allocated here, but where the days of a recurring activity are found out.
 
 mod activities;
+mod measurements;
+mod pick;
+mod ratings;
 
 use chrono::{Datelike, Months, NaiveDate};
+use uuid::Uuid;
 
 use crate::{
     answer::Answer,
+    change::{reliable_change_index, tidy},
     definition::{DaysSinceFact, Fact, Happening, Pick, ScoreFact},
-    facts::{Audience, Dated, Dispatch, Facts, FlagState, Instant, Message, Module, Response, Section, Status},
+    facts::{
+        Audience, Dated, Dispatch, Facts, FlagState, Instant, Measurement, Message, Module, Registration, Response,
+        Section, Status,
+    },
     zone::{local_day, start_of_day},
 };
 
@@ -21,8 +29,10 @@ const FURTHEST_DAY: i64 = 36_525;
 pub struct AsOf<'a> {
     facts: &'a Facts,
     at: Instant,
-    /// So many of the responses were answered by then.
-    responses: usize,
+    /// What is looked at, up to the one that is the latest; which of them count at that instant is asked of each.
+    responses: &'a [Response],
+    measurements: &'a [Measurement],
+    registrations: &'a [Registration],
 }
 
 /// A fact's value. A missing fact has none.
@@ -66,20 +76,36 @@ impl<'a> AsOf<'a> {
         Self {
             facts,
             at,
-            responses: facts.responses.partition_point(|response| response.answered_at <= at),
+            responses: &facts.responses,
+            measurements: &facts.measurements,
+            registrations: &facts.registrations,
         }
     }
 
     /// The facts as of the submission of a response: that response is the latest, whatever else was submitted at the same
     /// instant or, where it amends an older one, since then.
-    pub fn of_response(facts: &'a Facts, at: Instant, response: uuid::Uuid) -> Self {
-        match facts.responses.iter().rposition(|known| known.id == response) {
-            Some(index) => Self {
-                facts,
-                at,
-                responses: index + 1,
-            },
-            None => Self::new(facts, at),
+    pub fn of_response(facts: &'a Facts, at: Instant, response: Uuid) -> Self {
+        Self {
+            responses: up_to(&facts.responses, |known| known.id == response),
+            ..Self::new(facts, at)
+        }
+    }
+
+    /// The facts as of the registration of a measurement: that measurement is the latest, whatever was measured after it or
+    /// registered at the same instant.
+    pub fn of_measurement(facts: &'a Facts, at: Instant, measurement: Uuid) -> Self {
+        Self {
+            measurements: up_to(&facts.measurements, |known| known.id == measurement),
+            ..Self::new(facts, at)
+        }
+    }
+
+    /// The facts as of the registration of an activity: that registration is the latest, whatever else was registered at the
+    /// same instant.
+    pub fn of_registration(facts: &'a Facts, at: Instant, registration: Uuid) -> Self {
+        Self {
+            registrations: up_to(&facts.registrations, |known| known.id == registration),
+            ..Self::new(facts, at)
         }
     }
 
@@ -89,14 +115,17 @@ impl<'a> AsOf<'a> {
     }
 
     /// A fact's value; none where it is missing.
+    // Inlined into the comparison, which then has the value at hand.
+    #[inline(always)]
     pub fn value(&self, fact: &Fact) -> Option<Value<'a>> {
         match fact {
             Fact::Score(score) => self.score(score).map(Value::Number),
             Fact::Answer(answer) => {
                 let latest = self.responses(Some(&answer.form)).next_back()?;
-                let (_, answer) = latest.answers.iter().find(|(item, _)| is_same(item, &answer.item))?;
-                Some(answer.into())
+                latest.answer(&answer.item).map(Value::from)
             }
+            Fact::Measurement(measured) => self.measured(measured).map(Value::Number),
+            Fact::Rating(rating) => self.rated(rating).map(Value::Number),
             Fact::DaysSince(since) => {
                 let (from, today) = (local_day(self.facts.zone, self.last(since)?), self.today());
                 Some(Value::Number((today - from).num_days() as f64))
@@ -141,6 +170,8 @@ impl<'a> AsOf<'a> {
         match fact {
             Fact::Score(score) => self.next_response(Some(&score.form)),
             Fact::Answer(answer) => self.next_response(Some(&answer.form)),
+            Fact::Measurement(measured) => self.next_measurement(Some(&measured.kind)),
+            Fact::Rating(_) => self.next_registration(),
             Fact::DaysSince(since) => {
                 let crossed = self
                     .last(since)
@@ -242,7 +273,7 @@ impl<'a> AsOf<'a> {
     /// The responses that count, in the order in which they were answered.
     fn responses<'f>(&self, form: Option<&'f str>) -> impl DoubleEndedIterator<Item = &'a Response> + use<'a, 'f> {
         let at = self.at;
-        self.facts.responses[..self.responses]
+        self.responses
             .iter()
             .filter(move |response| is_of(&response.form, form) && response.counts(at))
     }
@@ -256,41 +287,17 @@ impl<'a> AsOf<'a> {
 
     fn score(&self, fact: &ScoreFact) -> Option<f64> {
         let scored = |response: &'a Response| response.scores.iter().find(|scored| scored.scale == fact.scale);
-        let of = |response: &'a Response| Some(scored(response)?.value);
-        let percent =
-            |latest: f64, former: f64| (former != 0.0).then(|| tidy(100.0 * (latest - former) / former.abs()));
         let mut responses = self.responses(Some(&fact.form));
         match fact.pick {
-            Pick::Latest => of(responses.next_back()?),
-            Pick::First => of(responses.next()?),
-            Pick::Previous => of(responses.nth_back(1)?),
-            Pick::ChangeFromFirst => {
-                let latest = of(responses.next_back()?)?;
-                Some(tidy(latest - of(responses.next()?)?))
-            }
-            Pick::ChangeFromPrevious => {
-                let latest = of(responses.next_back()?)?;
-                Some(tidy(latest - of(responses.next_back()?)?))
-            }
-            Pick::PercentChangeFromFirst => {
-                let latest = of(responses.next_back()?)?;
-                percent(latest, of(responses.next()?)?)
-            }
-            Pick::PercentChangeFromPrevious => {
-                let latest = of(responses.next_back()?)?;
-                percent(latest, of(responses.next_back()?)?)
-            }
+            Pick::Latest => Some(scored(responses.next_back()?)?.value),
             Pick::ReliableChange => {
-                let latest = scored(responses.next_back()?)?;
-                let error = latest.error_of_difference.filter(|error| *error > 0.0)?;
-                Some(tidy((latest.value - of(responses.next()?)?) / error))
+                let (latest, first) = (scored(responses.next_back()?)?, scored(responses.next()?)?);
+                reliable_change_index(latest.value, first.value, latest.error_of_difference?)
             }
-            Pick::Mean => {
-                let (sum, count) = last_ones(responses.filter_map(of), fact.last, |sum, score| sum + score)?;
-                Some(tidy(sum / count as f64))
+            pick => {
+                let scores = responses.map(|response| Some(scored(response)?.value));
+                pick::pick(scores, pick, fact.last)
             }
-            Pick::Max => last_ones(responses.filter_map(of), fact.last, f64::max).map(|(most, _)| most),
-            Pick::Min => last_ones(responses.filter_map(of), fact.last, f64::min).map(|(least, _)| least),
         }
     }
 
@@ -308,9 +315,19 @@ impl<'a> AsOf<'a> {
                 let latest = latest_first.find(|message| is_of_kind(message, since.event));
                 latest.map(|message| message.at)
             }
+            Happening::UnansweredMessage => {
+                let mut oldest_first = self.messages().0.iter();
+                let oldest = oldest_first
+                    .find(|message| is_of_kind(message, since.event) && !self.has_passed(message.answered_at));
+                oldest.map(|message| message.at)
+            }
             Happening::FormCompleted => {
                 let latest = self.responses(since.form.as_deref()).next_back();
                 latest.map(|response| response.answered_at)
+            }
+            Happening::Measurement => {
+                let latest = self.measurements(since.kind.as_deref()).next_back();
+                latest.map(|measurement| measurement.measured_at)
             }
         }
     }
@@ -326,7 +343,14 @@ impl<'a> AsOf<'a> {
                 let next = later.find(|message| is_of_kind(message, since.event));
                 next.map(|message| message.at)
             }
+            Happening::UnansweredMessage => {
+                let (sent, later) = self.messages();
+                let next = later.iter().find(|message| is_of_kind(message, since.event));
+                let answered = sent.iter().map(|message| message.answered_at);
+                self.first_future(answered.chain([next.map(|message| message.at)]))
+            }
             Happening::FormCompleted => self.next_response(since.form.as_deref()),
+            Happening::Measurement => self.next_measurement(since.kind.as_deref()),
         }
     }
 
@@ -409,30 +433,19 @@ impl<'a> AsOf<'a> {
     }
 }
 
+/// All up to the one that is meant, inclusive; all of them where it is not among them.
+fn up_to<T>(known: &[T], is_meant: impl FnMut(&T) -> bool) -> &[T] {
+    // What has just come is most often the last.
+    let meant = known.iter().rposition(is_meant);
+    meant.and_then(|meant| known.get(..=meant)).unwrap_or(known)
+}
+
 /// Percent of the steps that are completed; missing where there are none.
 fn percent<'a>(progress: impl Iterator<Item = (usize, u32)>) -> Option<Value<'a>> {
     let (completed, steps) = progress.fold((0.0, 0.0), |(completed, steps), (done, of)| {
         (completed + done as f64, steps + f64::from(of))
     });
     (steps > 0.0).then(|| Value::Number(tidy(100.0 * completed / steps)))
-}
-
-/// Joins the last so many numbers, and counts them; nothing where there are fewer, or none.
-fn last_ones(
-    scores: impl DoubleEndedIterator<Item = f64>,
-    last: Option<u32>,
-    join: fn(f64, f64) -> f64,
-) -> Option<(f64, usize)> {
-    let wanted = last.map(|last| last as usize);
-    let mut scores = scores.rev().take(wanted.unwrap_or(usize::MAX));
-    let first = scores.next()?;
-    let (joined, count) = scores.fold((first, 1), |(joined, count), score| (join(joined, score), count + 1));
-    wanted.is_none_or(|wanted| count == wanted).then_some((joined, count))
-}
-
-/// Whether two keys are the same. Those of one form often differ in their last character alone: it is looked at first.
-fn is_same(one: &str, other: &str) -> bool {
-    one.as_bytes().last() == other.as_bytes().last() && one == other
 }
 
 /// Whether a form is the one that is meant, or any is.
@@ -443,7 +456,7 @@ fn is_of(form: &str, meant: Option<&str>) -> bool {
 /// Whether a message is one of those that days are counted since.
 fn is_of_kind(message: &Message, of: Happening) -> bool {
     match of {
-        Happening::MessageFromCitizen => message.from == Audience::Citizen,
+        Happening::MessageFromCitizen | Happening::UnansweredMessage => message.from == Audience::Citizen,
         Happening::MessageFromStaff => message.from == Audience::Staff,
         _ => true,
     }
@@ -468,16 +481,6 @@ fn thresholds(value: &Answer) -> [Option<i64>; 2] {
     match value {
         Answer::Number(number) if number.abs() < 1e9 => [Some(number.ceil() as i64), Some(number.floor() as i64 + 1)],
         _ => [None, None],
-    }
-}
-
-/// Removes what binary fractions leave behind: 12.3 − 10.1 is 2.2.
-fn tidy(number: f64) -> f64 {
-    let tidied = (number * 1e9).round() / 1e9;
-    if tidied == 0.0 || !tidied.is_finite() {
-        0.0
-    } else {
-        tidied
     }
 }
 

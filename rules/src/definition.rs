@@ -3,8 +3,15 @@
 //! The JSON of [`RuleDefinition`] is what is stored, what the API's `definition` scalar shows and, field by field, the shape
 //! of the API's typed inputs. Unknown fields are refused.
 
+mod fact;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+
+pub use fact::{
+    AnswerFact, AnyForm, DaysSinceFact, Fact, Happening, LastDays, MeasurementFact, Pick, RatingFact, RatingOf,
+    ScoreFact, Unit,
+};
 
 use crate::{
     answer::Answer,
@@ -177,8 +184,13 @@ pub enum EventTrigger {
     FlagUnhandled(UnhandledFlag),
     /// A message is sent by the citizen or by the staff; by either where none is named.
     MessageReceived(AnySender),
+    /// A citizen's message has waited for an answer until the unit had promised one. Of several that wait, the one whose promise
+    /// is broken first.
+    MessageUnanswered(Nothing),
     /// The citizen registers a planned activity.
     ActivityRegistered(Nothing),
+    /// The citizen registers a measurement of the kind; of any where none is named.
+    MeasurementRegistered(AnyMeasurement),
 }
 
 /// A flag that nobody has handled.
@@ -198,6 +210,15 @@ pub struct AnySender {
     /// The citizen or the staff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Audience>,
+}
+
+/// A kind of measurement by key, or any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnyMeasurement {
+    /// The key of the kind within the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 /// A module by key, or any.
@@ -254,143 +275,6 @@ pub struct Compare {
     pub operator: Operator,
     /// What it is compared with.
     pub value: Answer,
-}
-
-/// Something that can be known of an enrollment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum Fact {
-    /// A score of a form; missing where it could not be computed.
-    Score(ScoreFact),
-    /// The answer of one item in the latest response: a number where the item or option has one.
-    Answer(AnswerFact),
-    /// Whole calendar days since something happened last; missing where it never did, but for `SIGN_IN` and `ACTIVITY`, which
-    /// count from the start.
-    DaysSince(DaysSinceFact),
-    /// How many dispatches are available, unanswered and past their first reminder or half of their window.
-    OverdueDispatches(AnyForm),
-    /// How many of the last dispatches in a row expired without an answer.
-    MissedDispatches(AnyForm),
-    /// Percent of the module's shown steps that are completed, 0–100; missing where none is shown.
-    ModuleProgress(ModuleRef),
-    /// Percent of the section's steps that are completed, 0–100; missing while it or its module is hidden.
-    SectionProgress(SectionRef),
-    /// Percent of the program's shown steps that are completed, 0–100; missing where none is shown.
-    ProgramProgress(Nothing),
-    /// How many planned activities of the last days passed without a registration; today is not counted.
-    MissedActivities(LastDays),
-    /// Which week of the program it is; the first is 1.
-    ProgramWeek(Nothing),
-    /// The enrollment's status, e.g. `"ACTIVE"`.
-    Status(Nothing),
-    /// The citizen's age in whole years.
-    Age(Nothing),
-    /// The citizen's sex, `"FEMALE"` or `"MALE"`; missing where the identity number does not tell it.
-    Sex(Nothing),
-    /// Whether a flag of the kind is open or acknowledged.
-    OpenFlag(FlagRef),
-}
-
-/// A score of a form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ScoreFact {
-    /// The form's key.
-    pub form: String,
-    /// The scale's key.
-    pub scale: String,
-    /// Which of the scores.
-    #[serde(default)]
-    pub pick: Pick,
-    /// How many of the latest scores, for `MEAN`, `MAX` and `MIN`; all of them where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<u32>,
-}
-
-/// Which of the scores in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Pick {
-    /// That of the latest response; missing where that response gave none.
-    #[default]
-    Latest,
-    /// That of the first response.
-    First,
-    /// That of the response before the latest.
-    Previous,
-    /// The latest less the first; missing where there is only one.
-    ChangeFromFirst,
-    /// The latest less the previous; missing where there is only one.
-    ChangeFromPrevious,
-    /// The mean of the last ones; missing where there are fewer than `last`.
-    Mean,
-    /// The highest of the last ones; missing where there are fewer than `last`.
-    Max,
-    /// The lowest of the last ones; missing where there are fewer than `last`.
-    Min,
-    /// The change from the first, in percent of the first; missing where that is 0.
-    PercentChangeFromFirst,
-    /// The change from the previous, in percent of the previous; missing where that is 0.
-    PercentChangeFromPrevious,
-    /// The change from the first, divided by the standard error of the difference: beyond ±1.96 it is reliable (Jacobson &
-    /// Truax 1991). Missing where the scale gives no standard deviation and reliability.
-    ReliableChange,
-}
-
-/// A number of days, up to yesterday.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LastDays {
-    /// How many local days.
-    pub days: u32,
-}
-
-/// The answer of one item.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AnswerFact {
-    /// The form's key.
-    pub form: String,
-    /// The item's key.
-    pub item: String,
-}
-
-/// How long ago something happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DaysSinceFact {
-    /// What happened.
-    pub event: Happening,
-    /// Which form, for `FORM_COMPLETED`; any where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub form: Option<String>,
-}
-
-/// What days are counted since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Happening {
-    /// The citizen signed in.
-    SignIn,
-    /// The citizen did anything: completed a step, submitted a form, sent a message, registered an activity.
-    Activity,
-    /// A form was completed.
-    FormCompleted,
-    /// A message was sent, either way.
-    Message,
-    /// The citizen sent a message.
-    MessageFromCitizen,
-    /// The staff sent a message.
-    MessageFromStaff,
-}
-
-/// A form by key, or any.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AnyForm {
-    /// The form's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub form: Option<String>,
 }
 
 /// What a rule does.

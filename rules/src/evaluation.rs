@@ -30,7 +30,7 @@ mod rule_set;
 mod schedule;
 mod whenever;
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, mem};
 
 use chrono::{Duration, NaiveDateTime};
 use uuid::Uuid;
@@ -117,12 +117,16 @@ pub struct RuleState {
     pub done: BTreeMap<String, NaiveDateTime>,
 }
 
-impl RuleState {
-    /// Whether there is nothing to remember: every episode counts, and whatever fired did so at some instant.
-    fn is_blank(&self) -> bool {
-        self.episode == 0 && self.last_fired_at.is_none() && self.done.is_empty()
-    }
-}
+/// What is remembered of a rule of which there is nothing to remember.
+static BLANK: RuleState = RuleState {
+    episode: 0,
+    episode_since: None,
+    episode_fired: false,
+    episode_depth: 0,
+    last_fired_at: None,
+    firings: 0,
+    done: BTreeMap::new(),
+};
 
 /// A decision that a rule fires.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,7 +137,8 @@ pub struct Firing {
     pub version: Uuid,
     /// Unique by rule key and enrollment: for a schedule the anchor, the slot and the local day (`enrollmentStart/morning/2027-03-28`),
     /// for an event its id, for an unhandled flag the flag and the ordinal of its opening (`unhandled/<flag id>/1`), for a
-    /// `whenever` the ordinal of the episode (`episode-2`).
+    /// message that was not answered as promised the message (`unanswered/<message id>`), for a `whenever` the ordinal of the
+    /// episode (`episode-2`).
     pub occurrence: String,
     /// The instant that was judged: when the event happened, the slot came or the condition had held for long enough.
     pub at: Instant,
@@ -174,43 +179,41 @@ pub struct Evaluation {
 
 /// Judges everything that came up after `state.evaluated_until` and up to `now`, inclusive. An earlier `now` judges nothing.
 pub fn evaluate(rules: &RuleSet, facts: &Facts, state: &State, now: Instant) -> Evaluation {
-    let until = now.max(state.evaluated_until);
-    let mut memories = state.rules.clone();
-    let mut found = Found::default();
+    let mut evaluation = Evaluation {
+        firings: Vec::new(),
+        ended: Vec::new(),
+        state: State {
+            evaluated_until: now.max(state.evaluated_until),
+            rules: state.rules.clone(),
+        },
+        wake_at: None,
+    };
     for rule in rules.rules() {
-        let mut blank = RuleState::default();
-        let remembered = memories.get_mut(&rule.key);
-        let is_new = remembered.is_none();
         let mut run = Run {
             facts,
             key: &rule.key,
-            memory: remembered.unwrap_or(&mut blank),
-            now: until,
-            found: &mut found,
+            memory: Cow::Borrowed(state.rules.get(&rule.key).unwrap_or(&BLANK)),
+            now: evaluation.state.evaluated_until,
+            firings: &mut evaluation.firings,
+            ended: &mut evaluation.ended,
+            wake_at: &mut evaluation.wake_at,
         };
-        for (place, version) in (1..).zip(&rule.versions) {
+        let mut left = rule.versions.as_slice();
+        while let [version, later @ ..] = left {
+            left = later;
             // What ended before was judged before.
             if version.owned_until.is_none_or(|end| end > state.evaluated_until) {
-                let later = rule.versions.get(place..).unwrap_or_default();
                 run.version(version, later, state.evaluated_until);
             }
         }
-        if is_new && !blank.is_blank() {
-            memories.insert(rule.key.clone(), blank);
+        if let Cow::Owned(memory) = run.memory {
+            evaluation.state.rules.insert(rule.key.clone(), memory);
         }
     }
     // Both sorts are stable: at one instant the order of the rules is kept.
-    found.firings.sort_by_key(|firing| firing.at);
-    found.ended.sort_by_key(|end| end.at);
-    Evaluation {
-        firings: found.firings,
-        ended: found.ended,
-        state: State {
-            evaluated_until: until,
-            rules: memories,
-        },
-        wake_at: found.wake_at,
-    }
+    evaluation.firings.sort_by_key(|firing| firing.at);
+    evaluation.ended.sort_by_key(|end| end.at);
+    evaluation
 }
 
 /// The last instant before another.
@@ -240,14 +243,6 @@ impl Window {
     }
 }
 
-/// What was found so far, of all rules.
-#[derive(Default)]
-struct Found {
-    firings: Vec<Firing>,
-    ended: Vec<EpisodeEnd>,
-    wake_at: Option<Instant>,
-}
-
 /// An episode, by its ordinal.
 struct Episode(u32);
 
@@ -261,9 +256,13 @@ impl fmt::Display for Episode {
 struct Run<'a> {
     facts: &'a Facts,
     key: &'a str,
-    memory: &'a mut RuleState,
+    /// What was remembered, and what is to be once that is something else.
+    memory: Cow<'a, RuleState>,
     now: Instant,
-    found: &'a mut Found,
+    /// What was found so far, of all rules.
+    firings: &'a mut Vec<Firing>,
+    ended: &'a mut Vec<EpisodeEnd>,
+    wake_at: &'a mut Option<Instant>,
 }
 
 impl Run<'_> {
@@ -277,15 +276,16 @@ impl Run<'_> {
             return;
         }
         let window = self.owned(version, evaluated_until);
+        // Each kind is judged by a function that is not inlined: no rule pays for the room that the other kinds need.
         match &rule.definition.trigger {
             Trigger::Schedule(schedule) => {
-                self.end_episode(window);
+                self.end_episode(&window);
                 let is_edited = || later.iter().any(|later| self.comes(later, evaluated_until));
                 let due = self.due(version, schedule, window, is_edited);
                 self.schedule(version, schedule, due);
             }
             Trigger::Event(trigger) => {
-                self.end_episode(window);
+                self.end_episode(&window);
                 self.events(version, trigger, window);
             }
             Trigger::Whenever(whenever) => self.whenever(version, whenever, window),
@@ -301,22 +301,27 @@ impl Run<'_> {
     }
 
     /// Ends what a former version left open, where this one knows no episodes.
-    fn end_episode(&mut self, window: Window) {
+    fn end_episode(&mut self, window: &Window) {
         if self.memory.episode_since.is_some() && window.after < window.until {
             self.close_episode(just_after(window.after));
         }
     }
 
     fn close_episode(&mut self, at: Instant) {
-        self.memory.episode_depth = 0;
-        if self.memory.episode_since.take().is_some() && std::mem::take(&mut self.memory.episode_fired) {
+        if self.memory.episode_since.is_none() {
+            return;
+        }
+        let memory = self.memory.to_mut();
+        memory.episode_depth = 0;
+        memory.episode_since = None;
+        if mem::take(&mut memory.episode_fired) {
             let end = EpisodeEnd {
                 rule: self.key.to_owned(),
                 occurrence: self.episode().to_string(),
                 at,
                 depth: self.depth_at(at).saturating_add(1),
             };
-            self.found.ended.push(end);
+            self.ended.push(end);
         }
     }
 
@@ -328,7 +333,7 @@ impl Run<'_> {
     /// Notes an instant at which to look again, if it is to come and this version owns it.
     fn wake(&mut self, version: &Version, at: Instant) {
         if at > self.now && version.owned_until.is_none_or(|end| at < end) {
-            self.found.wake_at = earlier(self.found.wake_at, Some(at));
+            *self.wake_at = earlier(*self.wake_at, Some(at));
         }
     }
 
@@ -351,7 +356,7 @@ impl Run<'_> {
 
     /// Remembers what has fired, and forgets what is too old to come again.
     fn mark_done(&mut self, line: String, place: NaiveDateTime, at: Instant) {
-        let done = &mut self.memory.done;
+        let done = &mut self.memory.to_mut().done;
         done.retain(|_, last| at.naive_utc() - *last <= REMEMBERED);
         done.insert(line, place);
     }
@@ -425,10 +430,11 @@ impl Run<'_> {
         let depth = depth_of_cause.saturating_add(1);
         let refused = depth > MAX_DEPTH;
         if !refused {
-            self.memory.last_fired_at = Some(at);
-            self.memory.firings = self.memory.firings.saturating_add(1);
+            let memory = self.memory.to_mut();
+            memory.last_fired_at = Some(at);
+            memory.firings = memory.firings.saturating_add(1);
         }
-        self.found.firings.push(Firing {
+        self.firings.push(Firing {
             rule: self.key.to_owned(),
             version: rule.version,
             occurrence: occurrence.to_string(),

@@ -62,7 +62,7 @@ pub enum Reason {
     },
     /// What would end the episode holds already, compared as follows.
     Released(Trace),
-    /// Too many firings had caused one another.
+    /// It fired for this and was refused: too many firings had caused one another.
     TooDeep,
     /// It has fired for this, and what it fired for is not over.
     Stands {
@@ -117,7 +117,11 @@ pub fn explain(
         });
     }
     if let Some(since) = memory.episode_since.filter(|_| memory.episode_fired) {
-        return Some(told(Standing::Fires, vec![Reason::Stands { since }]));
+        // The last that fired is the episode that is open.
+        return Some(match judged.firings.last().is_some_and(|firing| firing.refused) {
+            true => told(Standing::HoldsBack, vec![Reason::TooDeep]),
+            false => told(Standing::Fires, vec![Reason::Stands { since }]),
+        });
     }
     Some(match holds {
         Verdict::False => told(Standing::False, Vec::new()),
@@ -265,8 +269,12 @@ fn sentence(language: Language, reason: &Reason, zone: chrono_tz::Tz) -> String 
         (Reason::Released(_), _) => language
             .pick("what ends it holds already", "det som avslutar det stämmer redan")
             .to_owned(),
-        (Reason::TooDeep, Language::English) => format!("more than {MAX_DEPTH} rules had set one another off"),
-        (Reason::TooDeep, Language::Swedish) => format!("fler än {MAX_DEPTH} regler hade utlöst varandra"),
+        (Reason::TooDeep, Language::English) => {
+            format!("the rule was refused for this, as more than {MAX_DEPTH} rules had set one another off")
+        }
+        (Reason::TooDeep, Language::Swedish) => {
+            format!("regeln fick inte lösa ut för detta, eftersom fler än {MAX_DEPTH} regler hade utlöst varandra")
+        }
         (Reason::Stands { since }, Language::English) => {
             format!(
                 "the rule has fired for this, which began {} and is not over",

@@ -4,12 +4,20 @@
 //!
 //! To add a fact to the language: `rules/README.md`.
 
+mod measurement;
+mod planned;
+mod registration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{answer::Answer, recurrence::Repeat};
+pub use measurement::Measurement;
+pub use planned::{DayException, PlannedActivity};
+pub use registration::{RATING, Ratings, Registration};
+
+use crate::answer::Answer;
 
 /// An instant, whole microseconds.
 pub type Instant = DateTime<Utc>;
@@ -44,8 +52,12 @@ pub struct Facts {
     pub activities: Vec<Instant>,
     /// Messages between the citizen and the staff.
     pub messages: Vec<Message>,
+    /// What the citizen measured, by `measured_at` and then by `at`.
+    pub measurements: Vec<Measurement>,
     /// What the citizen's activity plan holds.
     pub planned: Vec<PlannedActivity>,
+    /// What the citizen registered of planned activities, by `at`.
+    pub registrations: Vec<Registration>,
     /// The modules of the program version, in its order.
     pub modules: Vec<Module>,
     /// Flags to staff or citizen.
@@ -65,10 +77,11 @@ pub struct Dated<T> {
 }
 
 impl<T> Dated<T> {
-    /// What holds at an instant, of changes in ascending order; nothing before the first.
+    /// What holds at an instant, of changes in ascending order; nothing before the first. They are few, and most often the
+    /// last is meant.
     pub fn latest(changes: &[Self], at: Instant) -> Option<&T> {
-        let known = changes.partition_point(|change| change.at <= at);
-        changes.get(known.checked_sub(1)?).map(|change| &change.value)
+        let known = changes.iter().rev().find(|change| change.at <= at);
+        known.map(|change| &change.value)
     }
 
     /// The instant of the first of ascending changes after another.
@@ -88,8 +101,8 @@ pub struct Response {
     pub form: String,
     /// When it was submitted.
     pub at: Instant,
-    /// When that was submitted which it amends, else when it was: an amendment takes the place of the response that it amends,
-    /// and is not the latest because of having come later.
+    /// When that was submitted which it amends, else when it was; never later than `at`. So an amendment takes the place of the
+    /// response that it amends, and is not the latest because of having come later.
     pub answered_at: Instant,
     /// The answers by item. A choice is its option's value where it has one, else the option's key.
     pub answers: Vec<(String, Answer)>,
@@ -103,6 +116,18 @@ impl Response {
     /// Whether it counts at an instant: it has been submitted, and nothing has taken its place.
     pub fn counts(&self, at: Instant) -> bool {
         self.at <= at && self.superseded_at.is_none_or(|superseded| at < superseded)
+    }
+
+    /// The answer of an item.
+    #[inline]
+    pub fn answer(&self, item: &str) -> Option<&Answer> {
+        // The keys of one form often differ in their last character alone: it is looked at first.
+        let last = item.bytes().next_back();
+        let is_meant = |key: &str| key.bytes().next_back() == last && key == item;
+        self.answers
+            .iter()
+            .find(|(key, _)| is_meant(key))
+            .map(|(_, answer)| answer)
     }
 }
 
@@ -120,27 +145,23 @@ pub struct Scored {
 /// A message, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// The message.
+    pub id: Uuid,
     /// When it was sent.
     pub at: Instant,
     /// Who wrote it: the citizen, or the staff (a rule writes for the staff).
     pub from: Audience,
+    /// Until when the unit promised to answer it, where it promised anything.
+    pub answer_before: Option<Instant>,
+    /// When somebody of the staff answered it, or found that it needs no answer. What a rule writes is no answer.
+    pub answered_at: Option<Instant>,
 }
 
-/// An activity that the citizen is to do on some days.
-#[derive(Clone, Debug)]
-pub struct PlannedActivity {
-    /// The activity.
-    pub id: Uuid,
-    /// When it was planned: nobody knew of it before.
-    pub known_at: Instant,
-    /// Since when it is not planned any more.
-    pub ended_at: Option<Instant>,
-    /// Its first local day.
-    pub starts_on: NaiveDate,
-    /// On which further days it comes; that day alone where absent.
-    pub repeat: Option<Repeat>,
-    /// The local days that were registered, done or not, and when.
-    pub entries: Vec<Dated<NaiveDate>>,
+impl Message {
+    /// Whether the citizen wrote it and it waits for an answer at an instant.
+    pub fn waits(&self, at: Instant) -> bool {
+        self.from == Audience::Citizen && self.at <= at && self.answered_at.is_none_or(|answered| at < answered)
+    }
 }
 
 /// A form that was sent.
@@ -162,24 +183,6 @@ pub struct Dispatch {
     pub completed_at: Option<Instant>,
     /// When it was cancelled or declined.
     pub cancelled_at: Option<Instant>,
-}
-
-impl PlannedActivity {
-    /// The local days on which it comes, from one and before another.
-    pub fn days(&self, from: NaiveDate, before: NaiveDate) -> impl Iterator<Item = NaiveDate> {
-        self.days_from(from).take_while(move |day| *day < before)
-    }
-
-    /// The first local day on which it comes, that day or later.
-    pub fn next_day(&self, from: NaiveDate) -> Option<NaiveDate> {
-        self.days_from(from).next()
-    }
-
-    fn days_from(&self, from: NaiveDate) -> impl Iterator<Item = NaiveDate> {
-        let repeated = self.repeat.as_ref().map(|repeat| repeat.days(self.starts_on, from));
-        let only = (self.repeat.is_none() && from <= self.starts_on).then_some(self.starts_on);
-        repeated.into_iter().flatten().chain(only)
-    }
 }
 
 /// A module of the program as it is for this citizen.
@@ -243,10 +246,15 @@ impl Module {
 }
 
 impl Section {
+    /// Whether it is shown at an instant; whether its module is, is that one's affair.
+    pub fn is_shown(&self, at: Instant) -> bool {
+        is_visible(&self.visible, at)
+    }
+
     /// How many of its steps are completed at an instant, and how many there are; none of either while it is hidden. Whether
     /// its module is shown is the module's affair.
     pub fn progress(&self, at: Instant) -> (usize, u32) {
-        if !is_visible(&self.visible, at) {
+        if !self.is_shown(at) {
             return (0, 0);
         }
         let done = self.completed.partition_point(|step| *step <= at);
@@ -355,7 +363,17 @@ pub enum EventKind {
         from: Audience,
     },
     /// The citizen registered a planned activity.
-    ActivityRegistered,
+    ActivityRegistered {
+        /// The registration.
+        registration: Uuid,
+    },
+    /// The citizen registered a measurement of the kind with this key.
+    MeasurementRegistered {
+        /// The kind's key.
+        kind: String,
+        /// The measurement.
+        measurement: Uuid,
+    },
     /// The enrollment's status became this.
     StatusChanged(Status),
     /// A flag of this kind was raised.

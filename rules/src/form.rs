@@ -187,6 +187,9 @@ pub struct Scale {
     /// How reliable the scores are (test-retest or Cronbach's alpha), from 0 to below 1, for the reliable change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reliability: Option<f64>,
+    /// Which way is better; a higher score is worse where the form does not say.
+    #[serde(default, skip_serializing_if = "Direction::is_default")]
+    pub direction: Direction,
     /// Cut-off intervals, ascending and not overlapping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bands: Vec<Band>,
@@ -198,6 +201,23 @@ impl Scale {
     pub fn error_of_difference(&self) -> Option<f64> {
         let unreliable = 1.0 - self.reliability?;
         Some(self.standard_deviation? * (2.0 * unreliable).sqrt()).filter(|error| *error > 0.0)
+    }
+}
+
+/// What a higher score of a scale means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Direction {
+    /// More of what troubles, as most measures of symptoms count.
+    #[default]
+    HigherIsWorse,
+    /// More of what is wished for: quality of life, function.
+    HigherIsBetter,
+}
+
+impl Direction {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -5,12 +5,15 @@
 
 pub mod answer;
 pub mod as_of;
+pub mod change;
 pub mod condition;
+pub mod content;
 pub mod definition;
 pub mod evaluation;
 pub mod explanation;
 pub mod facts;
 pub mod form;
+pub mod opening;
 pub mod overrides;
 pub mod period;
 mod phrase;
@@ -20,6 +23,7 @@ pub mod simulation;
 pub mod summary;
 pub mod text;
 pub mod trace;
+pub mod units;
 pub mod validate;
 pub mod window;
 pub mod zone;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     answer::Answer,
     definition::RuleDefinition,
+    units,
     validate::{self, Problem, ProgramShape},
 };
 
@@ -113,7 +114,7 @@ pub fn carry_over(
     values: &[Leaf],
     shape: &ProgramShape<'_>,
 ) -> Result<RuleDefinition, Vec<Problem>> {
-    let (was, is) = (json(former), json(definition));
+    let (was, is) = (json(&units::without(former)), json(&units::without(definition)));
     let leaves = leaves(definition);
     let stale = values.iter().enumerate().filter(|(_, value)| {
         let there = leaves.iter().any(|leaf| leaf.path == value.path);
@@ -140,7 +141,7 @@ const WORDS: [&str; 3] = ["title", "body", "template"];
 /// said: their episodes are then one another's.
 pub(crate) fn same_shape(a: &RuleDefinition, b: &RuleDefinition) -> bool {
     let shape = |definition: &RuleDefinition| {
-        let mut rule = json(definition);
+        let mut rule = json(&units::without(definition));
         drop_leaves(&mut rule);
         ["condition", "actions"].map(|part| rule.get_mut(part).map(Value::take))
     };

@@ -1,15 +1,24 @@
 //! The words for periods, facts and comparisons, in English and Swedish.
 
+mod rating;
+
 use crate::{
     answer::Answer,
-    definition::{AnyForm, Compare, Condition, Fact, Happening, Pick, ScoreFact},
+    definition::{AnyForm, Compare, Condition, Fact, Happening, MeasurementFact, Pick, RatingFact, ScoreFact},
     facts::{Sex, Status},
     form::Operator,
     period::Period,
+    score,
 };
 
 /// Quotations are cut after so many characters.
 const MAX_QUOTED: usize = 100;
+
+/// Decimals of what was computed, as people read it.
+const DECIMALS: u32 = 2;
+
+/// No number that rules compute has more decimals.
+const MOST_DECIMALS: u32 = 9;
 
 /// A language that rules are described in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +126,20 @@ impl Language {
         }
     }
 
+    /// The value that a fact had, beside the one that it is compared with: what was computed is told with as many decimals as
+    /// people need, and no more; what was scored, measured or answered, as it was.
+    pub fn actual(self, fact: &Fact, actual: &Answer, compared_with: &Answer) -> String {
+        match (actual, compared_with) {
+            (Answer::Number(number), Answer::Number(other)) if is_computed(fact) => {
+                self.value_of(fact, &Answer::Number(rounded(*number, *other)))
+            }
+            (Answer::Number(number), _) if is_computed(fact) => {
+                self.value_of(fact, &Answer::Number(score::round(*number, DECIMALS)))
+            }
+            _ => self.value_of(fact, actual),
+        }
+    }
+
     /// A value of a fact: with its unit, and the names of what is chosen among.
     pub fn value_of(self, fact: &Fact, value: &Answer) -> String {
         match (fact, value) {
@@ -128,6 +151,10 @@ impl Language {
                 self.pick("female", "kvinna").to_owned()
             }
             (Fact::Sex(_), Answer::Text(name)) if name == Sex::Male.name() => self.pick("male", "man").to_owned(),
+            (Fact::Measurement(of), Answer::Number(_)) if !is_percentage(fact) => match &of.unit {
+                Some(unit) => format!("{} {}", self.value(value), self.pick(&unit.en, &unit.sv)),
+                None => self.value(value),
+            },
             (fact, Answer::Number(_)) if is_percentage(fact) => {
                 // In Swedish a space that does not break the line stands before the sign.
                 format!("{}{}", self.value(value), self.pick("%", "\u{a0}%"))
@@ -157,6 +184,8 @@ impl Language {
                 Self::English => format!("the answer to {} in {}", of.item, of.form),
                 Self::Swedish => format!("svaret på {} i {}", of.item, of.form),
             },
+            Fact::Measurement(of) => self.measurement(of),
+            Fact::Rating(of) => self.rating(of),
             Fact::DaysSince(since) => {
                 let (english, swedish) = match (since.event, &since.form) {
                     (Happening::SignIn, _) => ("the last sign-in", "senaste inloggningen"),
@@ -168,7 +197,15 @@ impl Language {
                     (Happening::MessageFromStaff, _) => {
                         ("the last message from staff", "personalens senaste meddelande")
                     }
+                    (Happening::UnansweredMessage, _) => (
+                        "the citizen's oldest message without an answer",
+                        "invånarens äldsta obesvarade meddelande",
+                    ),
                     (Happening::FormCompleted, Some(_)) => ("the last answer to", "senaste svaret på"),
+                    (Happening::Measurement, _) => match &since.kind {
+                        Some(_) => ("the last measurement of", "senaste mätningen av"),
+                        None => ("the last measurement", "senaste mätningen"),
+                    },
                     (Happening::FormCompleted, None) => ("the last answer to a form", "senaste svaret på ett formulär"),
                 };
                 let days = named(
@@ -176,8 +213,8 @@ impl Language {
                     "antalet dagar sedan",
                     self.pick(english, swedish),
                 );
-                match &since.form {
-                    Some(form) => format!("{days} {form}"),
+                match since.form.as_ref().or(since.kind.as_ref()) {
+                    Some(of) => format!("{days} {of}"),
                     None => days,
                 }
             }
@@ -239,18 +276,57 @@ impl Language {
                 "den tillförlitliga förändringen (RCI) av",
             ),
         };
-        let since = match of.pick {
+        let since = self.since(of.pick);
+        let last = of.last.unwrap_or_default().to_string();
+        let what = self.pick(english, swedish).replace("{}", &last);
+        format!("{what} {} {} {}{since}", of.scale, self.pick("of", "i"), of.form)
+    }
+
+    fn measurement(self, of: &MeasurementFact) -> String {
+        let (english, swedish) = match (of.pick, of.last) {
+            (Pick::Latest, _) => ("the latest measurement of", "den senaste mätningen av"),
+            (Pick::First, _) => ("the first measurement of", "den första mätningen av"),
+            (Pick::Previous, _) => ("the previous measurement of", "den föregående mätningen av"),
+            (Pick::Mean, None) => ("the mean of all measurements of", "medelvärdet av alla mätningar av"),
+            (Pick::Max, None) => ("the highest measurement of", "den högsta mätningen av"),
+            (Pick::Min, None) => ("the lowest measurement of", "den lägsta mätningen av"),
+            (Pick::Mean, Some(_)) => (
+                "the mean of the last {} measurements of",
+                "medelvärdet av de senaste {} mätningarna av",
+            ),
+            (Pick::Max, Some(_)) => (
+                "the highest of the last {} measurements of",
+                "den högsta av de senaste {} mätningarna av",
+            ),
+            (Pick::Min, Some(_)) => (
+                "the lowest of the last {} measurements of",
+                "den lägsta av de senaste {} mätningarna av",
+            ),
+            (
+                Pick::ChangeFromFirst
+                | Pick::PercentChangeFromFirst
+                | Pick::ChangeFromPrevious
+                | Pick::PercentChangeFromPrevious
+                | Pick::ReliableChange,
+                _,
+            ) => ("the change of", "förändringen av"),
+        };
+        let last = of.last.unwrap_or_default().to_string();
+        let what = self.pick(english, swedish).replace("{}", &last);
+        format!("{what} {}{}", of.kind, self.since(of.pick))
+    }
+
+    /// What a change is counted from.
+    fn since(self, pick: Pick) -> &'static str {
+        match pick {
             Pick::ChangeFromFirst | Pick::PercentChangeFromFirst | Pick::ReliableChange => {
                 self.pick(" since the first time", " sedan första gången")
             }
             Pick::ChangeFromPrevious | Pick::PercentChangeFromPrevious => {
                 self.pick(" since the previous time", " sedan förra gången")
             }
-            _ => "",
-        };
-        let last = of.last.unwrap_or_default().to_string();
-        let what = self.pick(english, swedish).replace("{}", &last);
-        format!("{what} {} {} {}{since}", of.scale, self.pick("of", "i"), of.form)
+            Pick::Latest | Pick::First | Pick::Previous | Pick::Mean | Pick::Max | Pick::Min => "",
+        }
     }
 
     fn forms(self, english: &str, swedish: &str, any: &AnyForm) -> String {
@@ -287,7 +363,9 @@ impl Language {
     /// What a fact is that is there, or is not. In Swedish it follows the gender of the fact's name.
     pub fn existence(self, fact: &Fact, exists: bool) -> &'static str {
         let is_neuter = match fact {
-            Fact::Score(of) => of.pick == Pick::Mean,
+            Fact::Score(ScoreFact { pick, .. })
+            | Fact::Measurement(MeasurementFact { pick, .. })
+            | Fact::Rating(RatingFact { pick, .. }) => *pick == Pick::Mean,
             Fact::ProgramWeek(_) | Fact::Status(_) | Fact::Age(_) | Fact::OpenFlag(_) => false,
             Fact::Answer(_)
             | Fact::DaysSince(_)
@@ -362,10 +440,36 @@ impl Language {
     }
 }
 
+/// Whether a fact is computed of others, and may have more decimals than any of them.
+fn is_computed(fact: &Fact) -> bool {
+    match fact {
+        Fact::Score(ScoreFact { pick, .. })
+        | Fact::Measurement(MeasurementFact { pick, .. })
+        | Fact::Rating(RatingFact { pick, .. })
+            if matches!(pick, Pick::Mean | Pick::ReliableChange) =>
+        {
+            true
+        }
+        _ => is_percentage(fact),
+    }
+}
+
+/// A number with the fewest decimals, from [`DECIMALS`] on, with which it still stands to another as it does: 14.996 is not told
+/// as 15 where it should be at least that.
+fn rounded(number: f64, other: f64) -> f64 {
+    let mut candidates = (DECIMALS..=MOST_DECIMALS).map(|decimals| score::round(number, decimals));
+    let stands = |candidate: &f64| candidate.partial_cmp(&other) == number.partial_cmp(&other);
+    candidates.find(stands).unwrap_or(number)
+}
+
 /// Whether a fact is counted in percent.
 fn is_percentage(fact: &Fact) -> bool {
     match fact {
-        Fact::Score(of) => matches!(of.pick, Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious),
+        Fact::Score(ScoreFact { pick, .. })
+        | Fact::Measurement(MeasurementFact { pick, .. })
+        | Fact::Rating(RatingFact { pick, .. }) => {
+            matches!(pick, Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious)
+        }
         Fact::ModuleProgress(_) | Fact::SectionProgress(_) | Fact::ProgramProgress(_) => true,
         _ => false,
     }

@@ -9,24 +9,35 @@
 //! What is assumed of the people who cannot know what the replay decided:
 //!
 //! - **Forms.** A form that the replay sends counts as answered when the citizen next answered a form of that key within its
-//!   window; each answer counts for one such form.
+//!   window; each answer counts for one such form, and an amendment for none.
 //! - **Flags.** Nobody takes on or resolves a flag that only the replay raised; it ends by itself or stands.
 //! - **Downtime.** There is none.
 //!
-//! Where the history holds what a firing of the same occurrence really did (see [`Record::done`]), that is taken instead of
-//! these assumptions.
+//! What waits for content that rules show, open or hide opens and closes as [`crate::opening`] has it. What the citizen completed, and
+//! the events of it, stay as they were. What a person's version of the program does not offer is not done.
+//!
+//! Where the history holds what the same firing really did (see [`Record::done`]), that is taken instead of these assumptions. The
+//! same is what has the same occurrence; of an episode and of a flag left unhandled, what judged the same instant.
 
+mod content;
 mod effect;
+mod flag;
+mod lacking;
 mod notice;
+mod sending;
 
 use std::collections::BTreeMap;
 
-pub use effect::{Cause, Effects};
+pub use content::{ModuleHistory, Said, take_out};
+pub use effect::Effects;
+pub use flag::Cause;
+pub use lacking::Lacking;
 pub use notice::{Notice, Subject, To};
 
 use crate::{
+    content::Piece,
     evaluation::{Evaluation, Firing, RuleSet, SAME_WORK, State, evaluate},
-    facts::{Facts, Instant},
+    facts::{Dated, Facts, Instant},
 };
 
 /// A history to live through.
@@ -36,8 +47,16 @@ pub struct Record {
     pub facts: Facts,
     /// Why flags stand, oldest first.
     pub causes: Vec<Cause>,
-    /// What firings really did that are taken out of the facts, by rule key and occurrence: put back where the same fires.
+    /// What firings really did that are taken out of the facts, by rule key and occurrence: put back where the same fires, as told
+    /// above. Only of those that did what the rule says now.
     pub done: BTreeMap<(String, String), Effects>,
+    /// Whether rules may send a form, by its key: every change, oldest first. They may before the first.
+    pub switches: BTreeMap<String, Vec<Dated<bool>>>,
+    /// The modules of the person's version that rules may show, open and hide. What is shown and opened of them is worked out
+    /// from these; the facts tell only what was completed.
+    pub modules: Vec<ModuleHistory>,
+    /// What the person's version does not offer.
+    pub lacking: Lacking,
 }
 
 impl From<Facts> for Record {
@@ -46,6 +65,9 @@ impl From<Facts> for Record {
             facts,
             causes: Vec::new(),
             done: BTreeMap::new(),
+            switches: BTreeMap::new(),
+            modules: Vec::new(),
+            lacking: Lacking::default(),
         }
     }
 }
@@ -66,10 +88,18 @@ pub struct Replay {
     pub fired: Vec<Fired>,
     /// The history with what the firings made.
     pub facts: Facts,
+    /// What was said of content, with what the firings said.
+    pub modules: Vec<ModuleHistory>,
     /// What is remembered at the end.
     pub state: State,
-    /// When there is something to look at next.
-    pub wake_at: Option<Instant>,
+}
+
+impl Replay {
+    /// Whether the time of a section has come at an instant, and that of its module; whether they are shown, the facts tell. What
+    /// nothing is known of is not closed.
+    pub fn is_open(&self, section: &str, at: Instant) -> bool {
+        content::is_open(&self.facts, &self.modules, &Piece::Section(section.to_owned()), at)
+    }
 }
 
 /// Lives through the time after `state.evaluated_until` and up to `until`, carrying out what fires.
@@ -93,8 +123,8 @@ pub fn replay(rules: &RuleSet, record: Record, state: State, until: Instant) -> 
     Replay {
         fired,
         facts: world.facts,
+        modules: world.modules,
         state: look.state,
-        wake_at: look.wake_at,
     }
 }
 

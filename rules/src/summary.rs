@@ -213,6 +213,20 @@ fn event(language: Language, event: &EventTrigger) -> String {
             Some(Audience::Staff) => fixed("the staff send a message", "personalen skickar ett meddelande"),
             None => fixed("a message is sent", "ett meddelande skickas"),
         },
+        EventTrigger::MessageUnanswered(_) => fixed(
+            "a message from the citizen is not answered as promised",
+            "ett meddelande från invånaren inte har besvarats som utlovat",
+        ),
+        EventTrigger::MeasurementRegistered(any) => {
+            let registers = language.pick(
+                "the citizen registers a measurement",
+                "invånaren registrerar en mätning",
+            );
+            match &any.kind {
+                Some(kind) => format!("{registers} {} {kind}", language.pick("of", "av")),
+                None => registers.to_owned(),
+            }
+        }
         EventTrigger::ActivityRegistered(_) => fixed(
             "the citizen registers an activity",
             "invånaren registrerar en aktivitet",

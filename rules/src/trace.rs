@@ -157,7 +157,7 @@ fn compared(
     let Some(actual) = actual else {
         return format!("{name} {is} {}", language.existence(fact, false));
     };
-    let actual = language.value_of(fact, actual);
+    let actual = language.actual(fact, actual, wanted);
     let relation = language.relation(fact, operator, wanted);
     match (operator, verdict) {
         (Operator::Exists, _) | (Operator::Eq, Verdict::True) => format!("{name} {is} {actual}"),

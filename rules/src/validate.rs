@@ -2,12 +2,21 @@
 
 mod condition;
 mod contradiction;
+mod function;
 mod of_form;
 mod of_rule;
+mod picked;
+
+pub use function::{Function, needs};
 
 use serde_json::Value;
 
-use crate::{definition::RuleDefinition, form::Form, phrase::capitalised, text::Text};
+use crate::{
+    definition::{RuleDefinition, Unit},
+    form::Form,
+    phrase::capitalised,
+    text::Text,
+};
 
 /// How deep the JSON of a rule may be nested.
 const MAX_NESTING: usize = 64;
@@ -61,14 +70,34 @@ pub struct ProgramShape<'a> {
     pub sections: Vec<&'a str>,
     /// The keys of its steps.
     pub steps: Vec<&'a str>,
+    /// The kinds of what citizens measure.
+    pub measurements: Vec<MeasurementShape>,
     /// The keys of the message templates that there are.
     pub templates: Vec<&'a str>,
+    /// What the program does not offer: a rule that needs it could never do what it says.
+    pub lacks: Vec<Function>,
+}
+
+/// A kind of what citizens measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasurementShape {
+    /// Its key.
+    pub key: String,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// The least that can be registered.
+    pub min: f64,
+    /// The most that can be registered.
+    pub max: f64,
+    /// How many decimals can be registered.
+    pub decimals: u32,
 }
 
 /// Reads a rule from JSON. A field that is `null` is taken for absent.
 ///
 /// # Errors
-/// The first thing that is not as the language has it, with the path to it; always exactly one.
+/// The first thing that is not as the language has it, with the path to it; always exactly one. What is no object at all has no
+/// path.
 pub fn parse(mut json: Value) -> Result<RuleDefinition, Vec<Problem>> {
     let problem = |path, message| {
         vec![Problem {
@@ -77,10 +106,10 @@ pub fn parse(mut json: Value) -> Result<RuleDefinition, Vec<Problem>> {
             message,
         }]
     };
-    if is_nested_beyond(&json, MAX_NESTING) {
+    if let Some(field) = nested_beyond(&json, MAX_NESTING) {
         return Err(problem(
-            Vec::new(),
-            "The rule is nested too deeply: make its condition flatter".to_owned(),
+            field,
+            "This is nested too deeply: make its conditions flatter".to_owned(),
         ));
     }
     drop_nulls(&mut json);
@@ -91,7 +120,8 @@ pub fn parse(mut json: Value) -> Result<RuleDefinition, Vec<Problem>> {
             serde_path_to_error::Segment::Enum { variant } => Some(variant.clone()),
             serde_path_to_error::Segment::Unknown => None,
         });
-        problem(segments.collect(), capitalised(&error.inner().to_string()))
+        let message = error.inner().to_string();
+        problem(segments.chain(missing(&message)).collect(), capitalised(&message))
     })?;
     // The derived readers take lists for objects, field after field.
     let written = serde_json::to_value(&definition).unwrap_or_default();
@@ -119,6 +149,24 @@ pub fn form(form: &Form) -> Result<(), Vec<Problem>> {
         Ok(())
     } else {
         Err(report.problems)
+    }
+}
+
+/// The field that a message of `serde` says is missing: it is told nowhere else.
+fn missing(message: &str) -> Option<String> {
+    let field = message.strip_prefix("missing field `")?.strip_suffix('`')?;
+    Some(field.to_owned())
+}
+
+/// The first field that is nested too deeply.
+fn nested_beyond(json: &Value, depth: usize) -> Option<Vec<String>> {
+    match json {
+        Value::Object(fields) => {
+            let mut fields = fields.iter();
+            let deep = fields.find(|(_, value)| is_nested_beyond(value, depth - 1));
+            deep.map(|(name, _)| vec![name.clone()])
+        }
+        other => is_nested_beyond(other, depth).then(Vec::new),
     }
 }
 

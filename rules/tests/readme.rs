@@ -9,14 +9,16 @@ use chrono::{DateTime, Datelike, Duration, Utc};
 use chrono_tz::Tz;
 use rules::{
     definition::{
-        Action, Anchor, CatchUp, Condition, DispatchForm, Escalate, EventTrigger, Fact, Happening, Limits, Pick,
-        QuietHours, RaiseFlag, Recipients, Remind, RuleDefinition, Rung, Schedule, Slot, Trigger, Whenever,
+        Action, Anchor, CatchUp, Condition, DispatchForm, Escalate, EventTrigger, Fact, Happening, Limits,
+        MeasurementFact, Pick, QuietHours, RaiseFlag, RatingFact, RatingOf, Recipients, Remind, RuleDefinition, Rung,
+        Schedule, Slot, Trigger, Unit, Whenever,
     },
     evaluation::{ActiveRule, RuleSet, State, evaluate},
     facts::{Audience, Channel, Dated, Facts, Severity, Status},
     form::{Form, Operator},
     summary::summary,
-    validate::{self, ProgramShape},
+    units,
+    validate::{self, MeasurementShape, ProgramShape},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -149,14 +151,27 @@ fn every_example_is_a_good_rule_and_does_what_is_said_beside_it() {
         modules: vec!["welcome", "activity"],
         sections: vec!["plan"],
         steps: vec!["first-step"],
+        measurements: vec![MeasurementShape {
+            key: "weight".to_owned(),
+            unit: Unit {
+                en: "kg".to_owned(),
+                sv: "kg".to_owned(),
+            },
+            min: 30.0,
+            max: 300.0,
+            decimals: 1,
+        }],
         templates: vec!["come-back", "staff-attention"],
+        lacks: Vec::new(),
     };
     let examples = examples();
     assert!(examples.len() > 60, "only {} examples were found", examples.len());
     for Example { kind, rule, told, .. } in examples {
         let definition = validate::parse(rule.clone()).unwrap_or_else(|problems| panic!("{problems:?} in {rule:#}"));
         assert_eq!(validate::rule(&definition, &shape), [], "{rule:#}");
-        assert_eq!(part(kind, &summary(&definition, "en")), told);
+        let mut noted = definition.clone();
+        units::note(&mut noted, &shape);
+        assert_eq!(part(kind, &summary(&noted, "en")), told);
         assert_eq!(
             definition,
             validate::parse(serde_json::to_value(&definition).unwrap()).unwrap()
@@ -232,6 +247,10 @@ fn every_word_of_the_language_stands_in_an_example() {
         ("condition", names::<Condition>(), conditions),
         ("fact", names::<Fact>(), words("fact", &rules)),
         ("pick", names::<Pick>(), words("pick", &rules)),
+        ("measurement", names::<MeasurementFact>(), words("measurement", &rules)),
+        ("rating", names::<RatingFact>(), words("rating", &rules)),
+        ("what is rated", names::<RatingOf>(), words("of", &rules)),
+        ("unit", names::<Unit>(), words("unit", &rules)),
         ("happening", names::<Happening>(), words("event", &rules)),
         ("operator", names::<Operator>(), words("operator", &rules)),
         ("action", names::<Action>(), words("actions", &rules)),
@@ -302,7 +321,9 @@ fn enrollment() -> Facts {
         sign_ins: Vec::new(),
         activities: Vec::new(),
         messages: Vec::new(),
+        measurements: Vec::new(),
         planned: Vec::new(),
+        registrations: Vec::new(),
         modules: Vec::new(),
         flags: Vec::new(),
         events: Vec::new(),

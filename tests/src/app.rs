@@ -1,9 +1,11 @@
 //! The real server on a free port, over a world whose clock and worker the test drives.
 
-use std::{ops::Deref, time::Duration};
+use std::ops::Deref;
 
 use api::server::Server;
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::event;
+use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 
 use crate::{
@@ -72,19 +74,33 @@ impl TestApp {
         issuer::sign(&claims)
     }
 
-    /// Subscribes to an operation of the contract, and waits until the server looks for what happens from now on.
+    /// Subscribes to an operation of the contract: to what happens from now on, unless the variables say after what.
     ///
     /// # Panics
     /// When the contract does not have it.
-    pub async fn subscribe(&self, token: &str, operation: &str, variables: Value) -> Socket {
-        let mut socket = self.client.socket(token).await;
-        // Nothing in the protocol tells when a subscription begins; its first look at the database does.
-        let before = self.store.statements();
-        socket.subscribe("1", document(operation), &variables).await;
-        while self.store.statements() == before {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    pub async fn subscribe(&self, token: &str, operation: &str, mut variables: Value) -> Socket {
+        // Nothing in the protocol tells when a subscription begins: with a cursor it does not matter.
+        if variables["after"].is_null() {
+            variables["after"] = self.last_cursor().await.into();
         }
+        let mut socket = self.client.socket(token).await;
+        socket.subscribe("1", document(operation), &variables).await;
         socket
+    }
+
+    /// The cursor of what happened last. Unlike that of now it leaves out all that happened before, whatever other databases of
+    /// the server are busy with.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn last_cursor(&self) -> String {
+        let last = event::Entity::find()
+            .order_by_desc(event::Column::Position)
+            .order_by_desc(event::Column::Id);
+        match last.one(self.store.connection()).await.unwrap() {
+            Some(last) => last.cursor().to_string(),
+            None => event::now_cursor(&self.store).await.unwrap().to_string(),
+        }
     }
 
     /// The id of a citizen's only enrollment as clients see it.
@@ -92,8 +108,11 @@ impl TestApp {
     /// # Panics
     /// When they have none.
     pub async fn enrollment_of(&self, n: u32) -> String {
-        let home = self.home(n).await;
-        text(&home["id"])
+        let query = "{ viewer { ... on CitizenViewer { citizen { enrollments(first: 2) { nodes { id } } } } } }";
+        let data = self.client.query(&self.citizen(n), query, json!({})).await.data();
+        let nodes = data["viewer"]["citizen"]["enrollments"]["nodes"].as_array().unwrap();
+        assert_eq!(nodes.len(), 1, "{nodes:?}");
+        text(&nodes[0]["id"])
     }
 
     /// A citizen's only enrollment as their start page shows it.
@@ -140,7 +159,8 @@ impl TestApp {
     /// # Panics
     /// When the therapist acts at none.
     pub async fn unit_id(&self) -> String {
-        let data = self.client.ask(&self.therapist(), "WhoAmI", json!({})).await;
+        let query = "{ viewer { ... on StaffViewer { unit { id } } } }";
+        let data = self.client.query(&self.therapist(), query, json!({})).await.data();
         text(&data["viewer"]["unit"]["id"])
     }
 

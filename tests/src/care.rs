@@ -5,7 +5,8 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use entity::{
     action::{
         self,
-        care::{NewAssignment, NewStaff, NewUnit},
+        assignment::NewAssignment,
+        care::{NewStaff, NewUnit},
         citizen::NewCitizen,
         dispatch::Send,
         enrollment::{StartEnrollment, StatusChange},
@@ -17,9 +18,12 @@ use entity::{
     viewer::Viewer,
 };
 use rules::{facts::Status, form::Form, period::Period};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+/// The subject of a second therapist at the unit; see [`colleague`].
+pub const COLLEAGUE: &str = "colleague";
 /// The slug of the program.
 pub const PROGRAM: &str = "low-mood";
 /// Every role, with the subject of the one who has it at the first unit.
@@ -88,7 +92,7 @@ pub async fn make(store: &Store) -> Care {
             valid_from: None,
             valid_until: None,
         };
-        action::care::assign(&mut act, assignment).await.unwrap();
+        action::assignment::grant(&mut act, &assignment).await.unwrap();
         people.push(staff_id);
     }
     act.commit().await.unwrap();
@@ -99,6 +103,45 @@ pub async fn make(store: &Store) -> Care {
         therapist: people[0],
         other_therapist: people[STAFF.len()],
     }
+}
+
+/// Makes a second therapist at a unit; gives them.
+///
+/// # Panics
+/// When an action refuses.
+pub async fn colleague(store: &Store, unit: Uuid) -> Uuid {
+    let mut act = store.act(&Viewer::system()).await.unwrap();
+    let staff = NewStaff {
+        provider_id: store.directory().unit(unit).unwrap().provider_id,
+        subject: COLLEAGUE.to_owned(),
+        display_name: format!("Person {COLLEAGUE}"),
+        title: None,
+        email: Some(format!("{COLLEAGUE}@care.example")),
+    };
+    let staff_id = action::care::create_staff(&mut act, staff).await.unwrap();
+    let assignment = NewAssignment {
+        staff_id,
+        unit_id: Some(unit),
+        role: Role::Therapist,
+        valid_from: None,
+        valid_until: None,
+    };
+    action::assignment::grant(&mut act, &assignment).await.unwrap();
+    act.commit().await.unwrap();
+    store.refresh().await.unwrap();
+    staff_id
+}
+
+/// Has the citizen of an enrollment block a unit.
+///
+/// # Panics
+/// When it is refused.
+pub async fn block(store: &Store, enrollment: Uuid, unit: Uuid) {
+    let row = entity::enrollment::Entity::find_by_id(enrollment);
+    let citizen = row.one(store.connection()).await.unwrap().unwrap().citizen_id;
+    let mut act = store.act(&Viewer::system()).await.unwrap();
+    action::access_block::set(&mut act, citizen, unit).await.unwrap();
+    act.commit().await.unwrap();
 }
 
 /// Imports the program with its forms and rules.
@@ -123,6 +166,18 @@ pub async fn import_content(store: &Store) {
         &[measure("weekly-measure", 9), measure("worry-measure", 7), diary()],
     )
     .await;
+}
+
+/// Imports a second version of the program, changed, with the same forms; whoever is enrolled from now on takes part in it.
+///
+/// # Panics
+/// When an action refuses.
+pub async fn import_changed(store: &Store, change: impl FnOnce(&mut Value)) {
+    let mut program = program();
+    program["version"] = "2.0".into();
+    change(&mut program);
+    let forms = [measure("weekly-measure", 9), measure("worry-measure", 7), diary()];
+    import(store, program, &forms).await;
 }
 
 /// Imports a program of these forms.
@@ -233,9 +288,9 @@ pub async fn enroll_in(
         therapist_ids: vec![therapist],
         ..StartEnrollment::default()
     };
-    let id = action::enrollment::start(&mut act, &start).await.unwrap();
+    let started = action::enrollment::start(&mut act, &start).await.unwrap();
     act.commit().await.unwrap();
-    id
+    started.enrollment_id
 }
 
 /// Sends a form now.
@@ -315,7 +370,8 @@ pub fn diary() -> Form {
     serde_json::from_value(json!({ "key": "diary", "title": text("Diary"), "items": [item] })).unwrap()
 }
 
-fn program() -> Value {
+/// The program of the tests, as its file has it.
+pub fn program() -> Value {
     let text = |sv: &str| json!({ "sv": sv, "en": format!("{sv} (en)") });
     let step = |key: &str, blocks: Value| json!({ "key": key, "title": text(key), "minutes": 5, "blocks": blocks });
     let section = |key: &str, steps: Value| json!({ "key": key, "title": text(key), "steps": steps });

@@ -66,9 +66,27 @@ impl Client {
         self.ask(token, operation, json!({ "input": input })).await
     }
 
+    /// Sends a mutation that the contract does not have, with its one input, asking for these fields; gives its data.
+    ///
+    /// # Panics
+    /// When the answer has errors.
+    pub async fn mutate(&self, token: &str, mutation: &str, input: Value, fields: &str) -> Value {
+        let (first, rest) = mutation.split_at(1);
+        let kind = format!("{}{rest}Input", first.to_uppercase());
+        let document = format!(
+            "mutation($input: {kind}!) {{ {mutation}(input: $input) {{ {fields} errors {{ code message path }} }} }}"
+        );
+        self.query(token, &document, json!({ "input": input })).await.data()
+    }
+
     /// Opens a socket for somebody.
     pub async fn socket(&self, token: &str) -> Socket {
         Socket::signed_in(&format!("ws://{}/graphql", self.address), token).await
+    }
+
+    /// As [`Client::socket`]; none where the server does not answer any more.
+    pub async fn try_socket(&self, token: &str) -> Option<Socket> {
+        Socket::try_signed_in(&format!("ws://{}/graphql", self.address), token).await
     }
 }
 
@@ -162,6 +180,11 @@ pub fn refused(data: &Value) -> Vec<(String, String)> {
             (error["code"].as_str().unwrap().to_owned(), path.join("."))
         })
         .collect()
+}
+
+/// One refusal, as [`refused`] gives it.
+pub fn one(code: &str, path: &str) -> Vec<(String, String)> {
+    vec![(code.to_owned(), path.to_owned())]
 }
 
 /// An operation of the contract as it is written.

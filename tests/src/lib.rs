@@ -16,6 +16,8 @@ pub mod client;
 pub mod contract;
 pub mod data;
 pub mod database;
+pub mod demo;
+pub mod house;
 pub mod issuer;
 pub mod mail;
 pub mod process;

@@ -27,17 +27,34 @@ pub enum Received {
 }
 
 impl Socket {
-    /// Opens a socket at `address` (`ws://…/graphql`), without signing in.
+    /// Opens a socket at `address` (`ws://…/graphql`), without signing in; none where no server answers there.
     ///
     /// # Panics
     /// When the server does not speak the protocol.
-    pub async fn open(address: &str) -> Self {
+    async fn try_open(address: &str) -> Option<Self> {
         let mut request = address.into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol.clone());
-        let (stream, response) = connect_async(request).await.unwrap();
+        let (stream, response) = connect_async(request).await.ok()?;
         assert_eq!(response.headers().get("sec-websocket-protocol"), Some(&protocol));
-        Self(stream)
+        Some(Self(stream))
+    }
+
+    /// Opens a socket and signs in; none where no server answers there, or it ends meanwhile.
+    ///
+    /// # Panics
+    /// When the token is refused.
+    pub async fn try_signed_in(address: &str, token: &str) -> Option<Self> {
+        let mut socket = Self::try_open(address).await?;
+        let payload = json!({ "authorization": format!("Bearer {token}") });
+        let init = json!({ "type": "connection_init", "payload": payload });
+        socket.0.send(Message::text(init.to_string())).await.ok()?;
+        match socket.receive().await {
+            Received::Message(message) => assert_eq!(message, json!({ "type": "connection_ack" })),
+            Received::Closed(1001 | 1006) => return None,
+            Received::Closed(code) => panic!("the token is refused with {code}"),
+        }
+        Some(socket)
     }
 
     /// Opens a socket and signs in.
@@ -45,16 +62,7 @@ impl Socket {
     /// # Panics
     /// When the token is refused.
     pub async fn signed_in(address: &str, token: &str) -> Self {
-        let mut socket = Self::open(address).await;
-        let payload = json!({ "authorization": format!("Bearer {token}") });
-        socket
-            .send(&json!({ "type": "connection_init", "payload": payload }))
-            .await;
-        assert_eq!(
-            socket.receive().await,
-            Received::Message(json!({ "type": "connection_ack" }))
-        );
-        socket
+        Self::try_signed_in(address, token).await.expect("the server answers")
     }
 
     /// Sends a message.
@@ -63,6 +71,13 @@ impl Socket {
     /// When the socket is closed.
     pub async fn send(&mut self, message: &Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// Closes it, and waits until the server has.
+    pub async fn close(mut self) {
+        // Whoever is closed already cannot be closed.
+        let _ = self.0.close(None).await;
+        while let Some(Ok(_)) = self.0.next().await {}
     }
 
     /// Starts an operation.

@@ -2,7 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Duration, Utc};
-use entity::{clock::Clock, delivery, dispatch, enrollment, evaluation, reminder, store::Store};
+use entity::{
+    attachment, clock::Clock, content_override, delivery, dispatch, enrollment, evaluation, opening, reminder,
+    store::Store,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 use worker::{
@@ -67,6 +70,7 @@ impl World {
         config.auth.issuer = Some(issuer::ISSUER.to_owned());
         config.auth.keys_file = Some(keys);
         config.auth.development_issuer = Some(false);
+        config.attachments.folder = database.folder.path().join("attachments");
         config.mail.folder = database.folder.path().join("mail");
         config.http.listen = ([127, 0, 0, 1], 0).into();
         config.http.public_url = Some("https://handrail.example".to_owned());
@@ -161,10 +165,19 @@ impl World {
                     .unwrap()),+]
             };
         }
-        first!(evaluation, dispatch, reminder, delivery, enrollment)
-            .into_iter()
-            .flatten()
-            .min()
+        first!(
+            evaluation,
+            content_override,
+            opening,
+            dispatch,
+            reminder,
+            delivery,
+            enrollment,
+            attachment
+        )
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The e-mail that was written so far.

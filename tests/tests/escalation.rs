@@ -8,7 +8,13 @@ use entity::{action, flag, reminder, staff, viewer::Viewer};
 use futures_util::future::join_all;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
-use tests::{app::TestApp, both_databases, care, client::refused, database::Kind, world::World};
+use tests::{
+    app::TestApp,
+    both_databases, care,
+    client::{done, refused},
+    database::Kind,
+    world::World,
+};
 use uuid::Uuid;
 
 /// A Monday, ten in Stockholm.
@@ -385,7 +391,59 @@ async fn a_ladder_begins_when_the_flag_can_be_seen(kind: Kind) {
     assert_eq!(told(&world), ["therapist", "therapist"]);
 }
 
+async fn staff_are_written_to_in_their_own_language(kind: Kind) {
+    const SET: &str = "mutation($input: SetMyLocaleInput!) { setMyLocale(input: $input) {
+        viewer { ... on StaffViewer { locale staff { displayName } } } errors { code message path } } }";
+    let rungs_of = json!([
+        rung("therapists", "PT0S", "THERAPISTS"),
+        rung("administrators", "PT30M", "UNIT_ADMINISTRATORS"),
+    ]);
+    let app = TestApp::over(world(kind, monday(), rungs_of, false).await).await;
+    let world = &app.world;
+    let therapist = app.therapist();
+    let set = async |token: &str, locale: Value| {
+        let input = json!({ "input": { "locale": locale } });
+        app.client.query(token, SET, input).await.data()
+    };
+    let english = set(&therapist, json!("en-GB")).await;
+    assert_eq!(
+        done(&english)["viewer"],
+        json!({ "locale": "en-GB", "staff": { "displayName": "Person therapist" } })
+    );
+    let one = |code: &str, path: &str| vec![(code.to_owned(), path.to_owned())];
+    assert_eq!(
+        refused(&set(&therapist, json!("English")).await),
+        one("BAD_LOCALE", "locale")
+    );
+    worrying_answer(world, world.enroll(1).await).await;
+    world.advance(TimeDelta::minutes(31)).await;
+    // Citizens say it of themselves.
+    done(&set(&app.citizen(1), json!("sv")).await);
+
+    // Nothing chosen is the default, as before.
+    let default = set(&therapist, Value::Null).await;
+    assert_eq!(done(&default)["viewer"]["locale"], Value::Null);
+    worrying_answer(world, world.enroll(2).await).await;
+    world.work().await;
+    let (swedish, english) = (
+        "Något väntar på att någon tar sig an det",
+        "Something is waiting for somebody to take it on",
+    );
+    let found: Vec<_> = world.mail().into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    let expected = [
+        ("therapist", english),
+        ("unit-administrator", swedish),
+        ("therapist", swedish),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(to, subject)| (format!("{to}@care.example"), subject.to_owned()))
+    );
+    app.stop().await;
+}
+
 both_databases!(
+    staff_are_written_to_in_their_own_language,
     one_after_the_other_is_told_until_somebody_takes_it_on,
     a_closed_unit_is_told_when_it_opens,
     rungs_wait_for_nobody_who_is_not_there,

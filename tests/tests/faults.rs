@@ -11,12 +11,15 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{
-    action, delivery, delivery::DeliveryStatus, dispatch, enrollment, evaluation, firing, flag, reminder, rule_state,
+    action, clock::Clock, delivery, delivery::DeliveryStatus, dispatch, enrollment, evaluation, firing, flag, form,
+    form_version, reminder, response, rule_state, store::Store, viewer::Viewer,
 };
+use rules::{answer::Answer, facts::Status};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseBackend, EntityTrait, PaginatorTrait, QueryFilter, Statement, sea_query::Expr,
 };
-use tests::{both_databases, database::Kind, world::World};
+use serde_json::{Value, json};
+use tests::{both_databases, care, database::Kind, world::World};
 
 fn morning() -> DateTime<Utc> {
     "2027-03-01T09:00:00Z".parse().unwrap()
@@ -176,7 +179,7 @@ async fn who_lost_the_lease_of_a_delivery_has_no_say(kind: Kind) {
     world.work().await;
     // The first reminder leaves a day after the form; until then there is nothing to deliver.
     world.clock.set(morning() + TimeDelta::days(1));
-    let mut act = world.store.act(&entity::viewer::Viewer::system()).await.unwrap();
+    let mut act = world.store.act(&Viewer::system()).await.unwrap();
     assert_eq!(action::reminder::leave(&mut act, 100).await.unwrap(), 1);
     act.commit().await.unwrap();
 
@@ -261,7 +264,117 @@ async fn a_worker_that_is_told_twice_does_it_once(kind: Kind) {
     assert_eq!(counts().await, before);
 }
 
+/// An enrollment that cannot be started, since the content of its program cannot be read, keeps no other from starting.
+async fn a_program_that_cannot_be_read_keeps_no_other_from_starting(kind: Kind) {
+    let world = World::new(kind, morning()).await;
+    let text = json!({ "sv": "Ett program" });
+    let step = json!({ "key": "read", "title": text, "blocks": [{ "text": text }] });
+    let section = json!({ "key": "about", "title": text, "steps": [step] });
+    let module = json!({ "key": "welcome", "title": text, "opens": "START", "sections": [section] });
+    let other = json!({ "slug": "other", "kind": "SUPPORT", "version": "1.0", "title": text, "summary": text,
+        "forms": ["other-measure"], "modules": [module] });
+    care::import(&world.store, other, &[care::measure("other-measure", 6)]).await;
+    let begin = morning() + TimeDelta::hours(1);
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        let program = if n == 3 { "other" } else { care::PROGRAM };
+        let (unit, therapist) = (world.care.unit, world.care.therapist);
+        ids.push(care::enroll_in(&world.store, program, unit, therapist, n, Some(begin)).await);
+    }
+    let forms = form::Entity::find().filter(form::Column::Key.eq("other-measure"));
+    let form = forms.one(world.store.connection()).await.unwrap().unwrap();
+    let versions = || form_version::Entity::find().filter(form_version::Column::FormId.eq(form.id));
+    let readable = versions()
+        .one(world.store.connection())
+        .await
+        .unwrap()
+        .unwrap()
+        .definition;
+    let say = async |definition: Value| {
+        form_version::Entity::update_many()
+            .col_expr(form_version::Column::Definition, Expr::value(definition))
+            .filter(form_version::Column::FormId.eq(form.id))
+            .exec(world.store.connection())
+            .await
+            .unwrap();
+    };
+    say(json!({ "key": 1 })).await;
+
+    // Another process, which has not read it yet.
+    let (_store, worker) = world.another_worker(3).await;
+    world.clock.set(begin);
+    worker.run_until_idle().await.unwrap();
+    let statuses = async || {
+        let mut found = Vec::new();
+        for id in &ids {
+            let row = enrollment::Entity::find_by_id(*id).one(world.store.connection()).await;
+            let row = row.unwrap().unwrap();
+            found.push((row.status.0, row.started_at));
+        }
+        found
+    };
+    let active = (Status::Active, Some(begin));
+    let mut expected = vec![active; 7];
+    expected[3] = (Status::Planned, None);
+    assert_eq!(statuses().await, expected);
+
+    // It is tried again, and has then begun when it was meant to.
+    say(readable).await;
+    world.clock.set(begin + TimeDelta::minutes(10));
+    worker.run_until_idle().await.unwrap();
+    assert_eq!(statuses().await, [active; 7]);
+}
+
+/// A machine whose clock is an hour behind writes what rules count from: it comes after what was judged already, so that
+/// nothing that counts from it is over before it begins.
+async fn what_a_machine_whose_clock_is_behind_writes_is_not_over_already(kind: Kind) {
+    let world = World::without_program(kind, morning()).await;
+    care::import_content(&world.store).await;
+    let rule = json!({
+        "trigger": { "schedule": { "anchor": { "formCompleted": { "form": "weekly-measure" } },
+            "slots": [{ "key": "later", "offset": "PT30M" }] } },
+        "actions": [{ "raiseFlag": { "kind": "later", "severity": "INFO", "title": "Later", "audience": "STAFF" } }],
+    });
+    care::save_rule(&world.store, "later", rule).await;
+    let enrollment_id = world.enroll(1).await;
+    let form = care::dispatch(&world.store, enrollment_id, "weekly-measure").await;
+    world.advance(TimeDelta::hours(2)).await;
+    // Something happens, so that everything up to now is judged.
+    care::dispatch(&world.store, enrollment_id, "worry-measure").await;
+    world.work().await;
+    let now = world.clock.now();
+    let judged = evaluation::Entity::find_by_id(enrollment_id)
+        .one(world.store.connection())
+        .await;
+    let judged = judged.unwrap().unwrap().evaluated_until;
+    assert!(judged >= now);
+
+    let clock = Clock::manual(now - TimeDelta::hours(1));
+    let connection = world.database.connect(2).await;
+    let behind = Store::new(connection, clock, world.config.keyring().unwrap())
+        .await
+        .unwrap();
+    let mut act = behind.act(&Viewer::system()).await.unwrap();
+    let answers = (1..=9).map(|n| (format!("q{n}"), Answer::Text("no".to_owned())));
+    let response = action::response::submit(&mut act, form, &answers.collect())
+        .await
+        .unwrap();
+    act.commit().await.unwrap();
+    let row = response::Entity::find_by_id(response)
+        .one(world.store.connection())
+        .await;
+    assert!(row.unwrap().unwrap().submitted_at > judged);
+
+    world.work().await;
+    let flags = async || flag::Entity::find().count(world.store.connection()).await.unwrap();
+    assert_eq!(flags().await, 0, "in half an hour");
+    world.advance(TimeDelta::minutes(31)).await;
+    assert_eq!(flags().await, 1);
+}
+
 both_databases!(
+    a_program_that_cannot_be_read_keeps_no_other_from_starting,
+    what_a_machine_whose_clock_is_behind_writes_is_not_over_already,
     a_worker_that_dies_anywhere_leaves_all_or_nothing,
     a_poisoned_enrollment_is_set_aside_and_the_others_go_on,
     who_lost_the_lease_of_a_delivery_has_no_say,

@@ -52,7 +52,7 @@ async fn remind(world: &World, n: u32, address: &str) -> Uuid {
         citizen,
         ..StartEnrollment::default()
     };
-    let enrollment_id = action::enrollment::start(&mut act, &start).await.unwrap();
+    let enrollment_id = action::enrollment::start(&mut act, &start).await.unwrap().enrollment_id;
     let plan = Plan {
         enrollment_id,
         template: "come-back".to_owned(),
@@ -60,6 +60,8 @@ async fn remind(world: &World, n: u32, address: &str) -> Uuid {
         audience: Audience::Citizen,
         remind_at: None,
         dispatch_id: None,
+        staff: Vec::new(),
+        note: None,
         firing_id: None,
         bypass_quiet_hours: false,
         cause: act.cause(),

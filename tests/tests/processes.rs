@@ -5,7 +5,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -17,11 +16,11 @@ use tests::{
     client::{Client, document, done, weekly_measure},
     contract,
     database::{self, Kind},
-    issuer, left_out,
+    house::{House, citizen, therapist},
+    left_out,
     mail::{self, Mail},
     process::{self, Process},
     socket::{Received, Socket},
-    world::{self, World},
 };
 
 /// How long a test waits for what must come; only a failing test waits that long.
@@ -31,57 +30,6 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// How long a process may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(15);
 
-/// What the processes share.
-struct House {
-    world: World,
-    environment: Vec<(String, String)>,
-}
-
-impl House {
-    /// A database with people and a program in it, and the configuration of the processes.
-    async fn new(kind: Kind) -> Self {
-        let world = World::new(kind, Clock::System.now()).await;
-        let keys = world.config.auth.keys_file.clone().unwrap();
-        let environment = [
-            ("DATABASE__URL", world.database.url.clone()),
-            ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),
-            ("HTTP__PUBLIC_URL", "https://handrail.example".to_owned()),
-            ("KEYS__CURRENT", "test".to_owned()),
-            ("KEYS__VALUES__test", world::key()),
-            ("AUTH__ISSUER", issuer::ISSUER.to_owned()),
-            ("AUTH__KEYS_FILE", keys.display().to_string()),
-            ("AUTH__DEVELOPMENT_ISSUER", "false".to_owned()),
-            ("LOG__FORMAT", "json".to_owned()),
-            // A slow heartbeat, so that only what is told at once comes at once.
-            ("WORKER__TICK", "8s".to_owned()),
-        ];
-        let environment = environment
-            .map(|(key, value)| (format!("HANDRAIL_{key}"), value))
-            .into();
-        Self { world, environment }
-    }
-
-    fn set(&mut self, key: &str, value: impl ToString) {
-        self.environment.push((format!("HANDRAIL_{key}"), value.to_string()));
-    }
-
-    fn start(&self, name: &str, binary: &Path, arguments: &[&str]) -> Process {
-        let environment: Vec<(&str, &str)> = self
-            .environment
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        let mut command = process::command(binary, self.world.database.folder.path(), &environment);
-        Process::start(name, command.args(arguments))
-    }
-
-    async fn worker(&self, name: &str, binary: &Path) -> Process {
-        let mut worker = self.start(name, binary, &[]);
-        worker.line(|line| line.contains("the worker runs").then_some(())).await;
-        worker
-    }
-}
-
 /// The server and who uses it.
 struct Site {
     process: Process,
@@ -90,26 +38,9 @@ struct Site {
     me: Value,
 }
 
-fn therapist() -> String {
-    issuer::sign(&issuer::claims("therapist", "staff", Clock::System.now()))
-}
-
-fn citizen(n: u32) -> String {
-    let mut claims = issuer::claims(&care::citizen_subject(n), "citizen", Clock::System.now());
-    claims["personal_identity_number"] = care::identity_number(n).into();
-    issuer::sign(&claims)
-}
-
 impl Site {
     async fn open(house: &House, binary: &Path, arguments: &[&str]) -> Self {
-        let mut process = house.start("the server", binary, arguments);
-        let address = process
-            .line(|line| {
-                let line: Value = serde_json::from_str(line).ok()?;
-                (line["message"] == "ready").then(|| line["address"].as_str().map(str::to_owned))?
-            })
-            .await;
-        let client = Client::new(&address);
+        let (process, client) = house.server(binary, arguments).await;
         let me = client.ask(&therapist(), "WhoAmI", json!({})).await;
         Self {
             process,
@@ -292,8 +223,7 @@ async fn processes_apart_on_postgresql_redis_and_smtp() {
         std::env::var("HANDRAIL_TEST_SMTP_CERTIFICATE").unwrap(),
     );
     // A Redis of our own, since it is to die.
-    let (mut redis, port) = redis().await;
-    house.set("REDIS__URL", format!("redis://127.0.0.1:{port}"));
+    let mut redis = house.redis().await;
 
     let site = Site::open(&house, &server, &["serve", "--no-worker", "--no-demo"]).await;
     let mut first = house.worker("the first worker", &worker).await;
@@ -325,31 +255,6 @@ async fn processes_apart_on_postgresql_redis_and_smtp() {
     end(second).await;
     let Site { process, .. } = site;
     end(process).await;
-}
-
-/// Starts a Redis on a free port.
-async fn redis() -> (Process, u16) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let mut command = tokio::process::Command::new("redis-server");
-    command.args([
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        &port.to_string(),
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]);
-    let mut redis = Process::start("Redis", command.stdin(Stdio::null()).kill_on_drop(true));
-    redis
-        .line(|line| line.contains("Ready to accept connections").then_some(()))
-        .await;
-    (redis, port)
 }
 
 #[tokio::test(flavor = "multi_thread")]

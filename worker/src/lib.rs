@@ -1,10 +1,11 @@
 //! Everything that happens without anybody asking, and what both binaries share: the configuration, the log, the database
-//! at start and the bus.
+//! and the place of files at start, and the bus.
 
 pub mod bus;
 pub mod channel;
 pub mod config;
 pub mod database;
+pub mod files;
 mod heartbeat;
 mod jobs;
 pub mod log;

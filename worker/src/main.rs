@@ -11,7 +11,7 @@ use worker::{
     channel::mail::Mailer,
     config::{Config, Flags},
     database::{self, DatabaseError},
-    log, stop,
+    files, log, stop,
 };
 
 /// Does everything in Handrail that happens without anybody asking: evaluates rules, sends reminders, ends what is over
@@ -59,6 +59,10 @@ async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
         () = stop.cancelled() => return Ok(()),
     };
     database::check_migrated(&connection).await?;
+    tokio::select! {
+        checked = files::check(&config) => checked?,
+        () = stop.cancelled() => return Ok(()),
+    }
     let store = Store::new(connection, Clock::System, config.keyring()?).await?;
 
     tokio::spawn(store.clone().keep_fresh());

@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use entity::{
     error::Result,
     store::{Hint, Store},
@@ -19,7 +20,7 @@ use crate::{
     channel::mail::Mailer,
     config::Config,
     heartbeat::Heartbeat,
-    jobs::{Context, Job},
+    jobs::{Context, Job, due},
 };
 
 /// The longest wait after a job failed again and again.
@@ -107,6 +108,39 @@ impl Worker {
             }
             total += done;
         }
+    }
+
+    /// As [`Worker::run_until_idle`], but only the jobs that have something due are run: for whoever moves a clock through weeks.
+    ///
+    /// # Errors
+    /// As [`Worker::run_until_idle`].
+    pub async fn run_due(&self) -> Result<usize> {
+        let store = &self.context.store;
+        let mut total = 0;
+        let mut due = due::between(store, None, store.now()).await?;
+        loop {
+            let mut done = 0;
+            for job in Job::ALL {
+                if due.iter().any(|(due, _)| *due == job) {
+                    done += drain(job, &self.context).await?;
+                    due = due::between(store, None, store.now()).await?;
+                }
+            }
+            if done == 0 {
+                return Ok(total);
+            }
+            total += done;
+        }
+    }
+
+    /// The next instant after the clock's and by `until` at which something is due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_due(&self, until: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+        let store = &self.context.store;
+        let due = due::between(store, Some(store.now()), until).await?;
+        Ok(due.into_iter().map(|(_, at)| at).min())
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a token says.
 
-use serde::{Deserialize, Serialize};
+use async_graphql::ID;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use uuid::Uuid;
+
+use crate::graphql;
 
 /// The claims that Handrail reads; others are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,7 +17,8 @@ pub struct Claims {
     pub nbf: Option<f64>,
     /// As what they sign in.
     pub kind: Kind,
-    /// The unit that a staff member acts at; their first one where it is missing.
+    /// The unit that a staff member acts at, by the id that GraphQL shows or its UUID; their first one where it is missing.
+    #[serde(default, deserialize_with = "unit")]
     pub unit: Option<Uuid>,
     /// The personal identity or co-ordination number, which finds citizens whose subject is not known yet.
     pub personal_identity_number: Option<String>,
@@ -30,4 +34,16 @@ pub enum Kind {
     Guardian,
     /// At a unit.
     Staff,
+}
+
+/// A unit's id in either way of writing; none where the text is neither.
+pub fn unit_id(text: &str) -> Option<Uuid> {
+    let shown = graphql::of(graphql::Kind::Unit, &ID(text.to_owned()));
+    shown.or_else(|| Uuid::try_parse(text).ok())
+}
+
+fn unit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let read = |text: String| unit_id(&text).ok_or_else(|| D::Error::custom("unit is no unit's id"));
+    text.map(read).transpose()
 }

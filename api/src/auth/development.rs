@@ -42,6 +42,8 @@ struct Token<'a> {
     aud: &'a str,
     sub: &'a str,
     kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<uuid::Uuid>,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -89,16 +91,24 @@ impl DevelopmentIssuer {
         Keys::given(&self.published, &[Algorithm::EdDSA])
     }
 
-    /// A token for somebody, valid from `now` for `lifetime`.
+    /// A token for somebody, valid from `now` for `lifetime`; staff act at `unit`, or their first one where it is absent.
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub fn token(&self, subject: &str, kind: Kind, now: DateTime<Utc>, lifetime: Duration) -> Result<String> {
+    pub fn token(
+        &self,
+        subject: &str,
+        kind: Kind,
+        unit: Option<uuid::Uuid>,
+        now: DateTime<Utc>,
+        lifetime: Duration,
+    ) -> Result<String> {
         let token = Token {
             iss: ISSUER,
             aud: &self.audience,
             sub: subject,
             kind,
+            unit,
             iat: now.timestamp(),
             nbf: now.timestamp(),
             exp: (now + lifetime).timestamp(),

@@ -11,7 +11,7 @@ pub mod keys;
 pub mod sign_in;
 pub mod verify;
 
-pub use claims::{Claims, Kind};
+pub use claims::{Claims, Kind, unit_id};
 pub use development::DevelopmentIssuer;
 pub use error::AuthError;
 pub use keys::Keys;

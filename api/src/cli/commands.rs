@@ -4,13 +4,15 @@ use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
-use entity::{action, clock::Clock, store::Store, viewer::Viewer};
-use indicatif::{ProgressBar, ProgressStyle};
+use entity::{action::form::Change, clock::Clock, error::Error, store::Store, viewer::Viewer};
 use sea_orm::DatabaseConnection;
 use worker::{config::Config, database};
 
+use super::demo;
 use crate::{
-    fhir, graphql,
+    auth::{Kind, unit_id},
+    form_import::{Format, Source},
+    graphql,
     seed::{self, personas},
     server::{self, development_issuer},
 };
@@ -36,45 +38,18 @@ pub(super) async fn seed(config: &Config) -> Result<()> {
         "the demo is for development only: its people are invented (env = \"production\")"
     );
     let connection = migrated(config).await?;
-    if seed::is_seeded(&connection).await? {
-        println!("The database holds data already; nothing was seeded.");
-        return Ok(());
-    }
-    fill(config, connection).await?;
-    println!("The demo is in place: start `handrail` and open what it shows.");
+    let was_empty = demo::fill(config, connection).await?;
+    println!(
+        "{}",
+        match was_empty {
+            true => "The demo is in place: start `handrail` and open what it shows.",
+            false => "The database holds data already; nothing was seeded.",
+        }
+    );
     Ok(())
 }
 
-/// Seeds the demo and shows how far it is.
-pub(super) async fn fill(config: &Config, connection: DatabaseConnection) -> Result<()> {
-    tracing::info!("seeding the demo");
-    let bar = ProgressBar::new(1000);
-    if let Ok(style) = ProgressStyle::with_template("Seeding the demo {bar:30} {percent:>3} % {msg}") {
-        bar.set_style(style);
-    }
-    let show = |part: f64, what: &str| {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a part of a thousand"
-        )]
-        bar.set_position((part.clamp(0.0, 1.0) * 1000.0) as u64);
-        bar.set_message(what.to_owned());
-    };
-    let connection = match config.database.file() {
-        Some(_) => {
-            connection.close().await?;
-            seed::connect(config.database.url.expose()).await?
-        }
-        None => connection,
-    };
-    let seeded = seed::seed(&connection, &Clock::System, config.keyring()?, show).await;
-    bar.finish_and_clear();
-    seeded.context("the demo could not be seeded")?;
-    Ok(connection.close().await?)
-}
-
-pub(super) fn token(config: &Config, persona: &str, lifetime: Duration) -> Result<()> {
+pub(super) fn token(config: &Config, persona: &str, unit: Option<&str>, lifetime: Duration) -> Result<()> {
     ensure!(
         !config.is_production(),
         "tokens are made in development only: in production people sign in at auth.issuer (env = \"production\")"
@@ -86,11 +61,16 @@ pub(super) fn token(config: &Config, persona: &str, lifetime: Duration) -> Resul
         let known: Vec<&str> = personas.iter().map(|known| known.key.as_str()).collect();
         bail!("nobody in the demo is called {persona}; there are {}", known.join(", "));
     };
-    let lifetime = TimeDelta::from_std(lifetime).context("the lifetime is too long")?;
-    println!(
-        "{}",
-        issuer.token(&persona.key, persona.kind, Clock::System.now(), lifetime)?
+    ensure!(
+        unit.is_none() || persona.kind == Kind::Staff,
+        "{} is no staff member, and acts at no unit: leave out --unit",
+        persona.key
     );
+    let lifetime = TimeDelta::from_std(lifetime).context("the lifetime is too long")?;
+    let read = |id| unit_id(id).with_context(|| format!("{id} is no unit's id: take one of StaffViewer.units"));
+    let unit = unit.map(read).transpose()?;
+    let token = issuer.token(&persona.key, persona.kind, unit, Clock::System.now(), lifetime)?;
+    println!("{token}");
     Ok(())
 }
 
@@ -98,8 +78,14 @@ pub(super) async fn import_form(config: &Config, file: &Path, scale: Option<&Pat
     let read = |file: &Path| fs::read(file).with_context(|| format!("{} cannot be read", file.display()));
     let questionnaire = read(file)?;
     let scale = scale.map(read).transpose()?;
-    let imported = fhir::import(&questionnaire, scale.as_deref(), locale)
-        .with_context(|| format!("{} was not imported", file.display()))?;
+    let source = Source {
+        format: Format::FhirQuestionnaire,
+        document: &questionnaire,
+        scale: scale.as_deref(),
+        locale,
+    };
+    let refused = |errors| seed::told(Error::Refused(errors)).context(format!("{} was not imported", file.display()));
+    let imported = source.read().map_err(refused)?;
 
     let connection = match config.is_production() {
         true => server::open(config).await?,
@@ -107,7 +93,7 @@ pub(super) async fn import_form(config: &Config, file: &Path, scale: Option<&Pat
     };
     let store = Store::new(connection, Clock::System, config.keyring()?).await?;
     let mut act = store.act(&Viewer::system()).await?;
-    action::form::save(&mut act, &imported.form).await.map_err(seed::told)?;
+    let (change, _) = source.save(&mut act, &imported, false).await.map_err(seed::told)?;
     act.commit().await?;
 
     let form = &imported.form;
@@ -117,6 +103,9 @@ pub(super) async fn import_form(config: &Config, file: &Path, scale: Option<&Pat
         form.title.get(locale),
         form.key
     );
+    if change == Change::Unchanged {
+        println!("Its newest version says the same already: no new one was made.");
+    }
     if !imported.notes.is_empty() {
         println!("Not carried over:");
     }

@@ -1,6 +1,8 @@
 //! The commands of `handrail`.
 
 mod commands;
+mod connect_provider;
+mod demo;
 mod serve;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
@@ -34,10 +36,15 @@ enum Command {
         /// Who, as `handrail serve` lists them
         #[arg(long = "as", value_name = "PERSON")]
         persona: String,
+        /// The id of the unit that somebody of the staff acts at; their first one where it is left out
+        #[arg(long, value_name = "ID")]
+        unit: Option<String>,
         /// For how long it holds
         #[arg(long, default_value = "12h", value_parser = humantime::parse_duration)]
         lifetime: std::time::Duration,
     },
+    /// Connect a care provider with its first unit and administrator, who does the rest
+    ConnectProvider(connect_provider::ConnectProvider),
     /// Import a FHIR R4 Questionnaire as a form
     ImportForm {
         /// The Questionnaire, JSON
@@ -105,7 +112,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(serve) => serve::serve(config, &serve).await,
         Command::Migrate => commands::migrate(&config).await,
         Command::Seed => commands::seed(&config).await,
-        Command::Token { persona, lifetime } => commands::token(&config, &persona, lifetime),
+        Command::Token {
+            persona,
+            unit,
+            lifetime,
+        } => commands::token(&config, &persona, unit.as_deref(), lifetime),
+        Command::ConnectProvider(wanted) => connect_provider::run(&config, wanted).await,
         Command::ImportForm { file, scale, locale } => {
             commands::import_form(&config, &file, scale.as_deref(), &locale).await
         }

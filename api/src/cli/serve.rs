@@ -10,9 +10,9 @@ use worker::{
     stop,
 };
 
-use super::{Serve, commands};
+use super::{Serve, commands, demo};
 use crate::{
-    seed::{self, personas},
+    seed::{Persona, personas},
     server::Server,
 };
 
@@ -22,8 +22,8 @@ const LIFETIME: TimeDelta = TimeDelta::hours(12);
 pub(super) async fn serve(config: Config, options: &Serve) -> Result<()> {
     if !config.is_production() || options.migrate {
         let connection = commands::migrated(&config).await?;
-        if config.has_development_issuer() && !options.no_demo && !seed::is_seeded(&connection).await? {
-            commands::fill(&config, connection).await?;
+        if config.has_development_issuer() && !options.no_demo {
+            demo::fill(&config, connection).await?;
         } else {
             connection.close().await?;
         }
@@ -67,7 +67,10 @@ fn welcome(server: &Server) -> Result<String> {
         "\nSign in as (each token holds for 12 hours; `handrail token --as KEY` makes another):\n"
     )?;
     for persona in personas()? {
-        writeln!(text, "  {} – {}, {}", persona.key, persona.name, persona.role)?;
+        let Persona {
+            key, name, role, see, ..
+        } = &persona;
+        writeln!(text, "  {key} – {name}, {role}: {see}")?;
         writeln!(text, "    {}", app.token(&persona.key, LIFETIME)?)?;
     }
     if let Ok(token) = app.token("therapist", LIFETIME) {

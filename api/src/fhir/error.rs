@@ -1,5 +1,7 @@
 //! Why a Questionnaire cannot be imported.
 
+use rules::validate::Problem;
+
 use super::note::Note;
 
 /// What is wrong with the files, in words for the person who chose them.
@@ -28,11 +30,26 @@ pub enum ImportError {
     /// The scale file names what the form does not have.
     #[error("the scale file does not fit the questionnaire: {}", .0.join("; "))]
     Unknown(Vec<String>),
-    /// The form that came out breaks a rule that every form keeps.
-    #[error("the form that came out is not valid: {0}")]
-    Invalid(String),
+    /// It has more items than anybody reads at once.
+    #[error("the questionnaire has {items} items, at most {most}: split it into several")]
+    TooMany {
+        /// How many it has.
+        items: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// The form that came out breaks rules that every form keeps.
+    #[error("the form that came out is not valid: {}", named(.0))]
+    Invalid(Vec<Problem>),
 }
 
 fn reasons(notes: &[Note]) -> String {
     notes.iter().map(|note| format!("; {note}")).collect()
+}
+
+fn named(problems: &[Problem]) -> String {
+    let each = problems
+        .iter()
+        .map(|problem| format!("{}: {}", problem.place(), problem.message));
+    each.collect::<Vec<_>>().join("; ")
 }

@@ -3,10 +3,13 @@
 //! [`import`] is pure: bytes in, a form and notes out. Whatever a form cannot say (a condition or a total that only an
 //! expression language could compute, a code that is not among the options, …) is left out and named in a [`Note`],
 //! item by item, and the import goes on. Scores are not part of a Questionnaire; a [`ScaleFile`] beside it gives them.
+//!
+//! And the way back: results as QuestionnaireResponses and Observations, see [`Export`].
 
 mod circle;
 mod condition;
 mod error;
+mod export;
 mod extension;
 mod item;
 mod key;
@@ -22,10 +25,14 @@ mod wording;
 mod tests;
 
 pub use error::ImportError;
+pub use export::Export;
 pub use note::{Note, NoteCode};
 pub use scale_file::ScaleFile;
 
 use rules::form::{Form, ItemKind};
+
+/// How many items a Questionnaire may have, those that a form leaves out among them.
+const MOST_ITEMS: usize = 2_000;
 
 /// A form made of a Questionnaire.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +53,13 @@ pub struct Imported {
 /// something that the form does not have.
 pub fn import(questionnaire: &[u8], scale: Option<&[u8]>, locale: &str) -> Result<Imported, ImportError> {
     let source = questionnaire::Questionnaire::read(questionnaire)?;
+    let items = questionnaire::count(&source.item);
+    if items > MOST_ITEMS {
+        return Err(ImportError::TooMany {
+            items,
+            most: MOST_ITEMS,
+        });
+    }
     let scale = scale.map(ScaleFile::read).transpose()?;
     let locale = source.language.clone().unwrap_or_else(|| locale.to_owned());
 
@@ -74,11 +88,6 @@ pub fn import(questionnaire: &[u8], scale: Option<&[u8]>, locale: &str) -> Resul
     if let Some(scale) = scale {
         scale.apply(&mut form, &sources)?;
     }
-    rules::validate::form(&form).map_err(|problems| {
-        let named = problems
-            .iter()
-            .map(|problem| format!("{}: {}", problem.place(), problem.message));
-        ImportError::Invalid(named.collect::<Vec<_>>().join("; "))
-    })?;
+    rules::validate::form(&form).map_err(ImportError::Invalid)?;
     Ok(Imported { form, notes })
 }

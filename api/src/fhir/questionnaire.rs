@@ -139,6 +139,11 @@ impl Questionnaire {
     }
 }
 
+/// How many items there are, those below others among them.
+pub fn count(items: &[Item]) -> usize {
+    items.iter().map(|item| 1 + count(&item.item)).sum()
+}
+
 impl Item {
     /// The extension of HL7's with this name; see [`Extension::name`].
     pub fn extension(&self, name: &str) -> Option<&Extension> {

@@ -33,6 +33,7 @@ use super::{
 ///     decimals: 0
 ///     standardDeviation: 1.4  # of the norm group, and how reliable the scores are: for the reliable change
 ///     reliability: 0.84
+///     direction: HIGHER_IS_WORSE  # or HIGHER_IS_BETTER: whether a reliable change is for the better
 ///     bands:                  # both ends belong to the interval
 ///       - { key: good, label: { sv: God, en: Good }, from: 0, to: 2 }
 ///       - { key: poor, label: { sv: Dålig, en: Poor }, from: 3, to: 6 }

@@ -1,32 +1,41 @@
-//! Units, staff and citizens.
+//! Units and staff.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use entity::{
-    citizen::Person,
     enrollment::{self as record, Filter, Order},
-    error::Error,
-    staff, unit,
+    identity::IdentityNumber,
+    staff,
+    statistics::Place,
+    unit,
 };
-use rules::text::Text;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
+    administration::{AcceptedTerms, Assignment, AssignmentStatus, Invitation},
+    assignee::AssigneeInput,
     connection::{self, Connection, connection},
+    contact::{self, Phone, Reached},
     enrollment::{Count, Enrollment, EnrollmentOrder, EnrollmentStatus},
     error::Result,
+    flag::{self, Audience, FlagOrder, FlagStatus, FlagWorklist, Severity},
     id::{self, Kind},
-    loader::CitizenKey,
+    loader::{AssignmentsOf, InvitationOf, TermsOf},
+    message::{MessageTemplate, UnitMessage},
     office_hours::OfficeHours,
+    reminder::ReminderTemplate,
     request,
     rule::Outlook,
+    statistics::{COUNTING, Statistics},
 };
 
 /// What somebody may do at a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[graphql(remote = "entity::assignment::Role")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
     /// Treats.
     Therapist,
@@ -47,6 +56,24 @@ pub enum Role {
 /// Where care is given.
 pub struct Unit(pub(super) unit::Model);
 
+impl Unit {
+    /// The unit that the viewer acts at, or that they look after.
+    pub fn find(ctx: &Context<'_>, id: Uuid) -> Option<Self> {
+        let request = request::of(ctx);
+        let (directory, viewer) = (request.store.directory(), &request.viewer);
+        let unit = directory.unit(id)?;
+        let seen = viewer.unit() == Some(id) || (viewer.staff().is_some() && viewer.administers_unit(unit));
+        seen.then(|| Self(unit.clone()))
+    }
+
+    /// A unit that was just changed: the directory of this process may be older.
+    pub async fn anew(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
+        let store = &request::of(ctx).store;
+        store.refresh().await?;
+        Ok(store.directory().unit(id).cloned().map(Self))
+    }
+}
+
 /// Where care is given (enhet).
 #[Object]
 impl Unit {
@@ -60,16 +87,34 @@ impl Unit {
         &self.0.name
     }
 
-    /// The phone number.
+    /// The phone number to call first.
     async fn phone(&self) -> Option<&str> {
         self.0.phone.as_deref()
     }
 
+    /// Its phone numbers, the one to call first at the front.
+    async fn phones(&self, ctx: &Context<'_>, locale: Option<String>) -> Vec<Phone> {
+        Reached::new(&self.0, language(ctx, locale.as_ref())).phones()
+    }
+
+    /// What to do in an emergency.
+    async fn emergency_text(&self, ctx: &Context<'_>, locale: Option<String>) -> Option<String> {
+        Reached::new(&self.0, language(ctx, locale.as_ref())).emergency()
+    }
+
+    /// Whether it is open now; none where it did not say when it is.
+    async fn is_open_now(&self, ctx: &Context<'_>) -> Option<bool> {
+        contact::is_open(&self.0, request::of(ctx).store.now())
+    }
+
+    /// When it opens next; none where it is open, or did not say when it is.
+    async fn opens_at(&self, ctx: &Context<'_>) -> Option<DateTime<Utc>> {
+        contact::opens_at(&self.0, request::of(ctx).store.now())
+    }
+
     /// When it is open, in words.
     async fn opening_hours(&self, ctx: &Context<'_>, locale: Option<String>) -> Option<String> {
-        let hours: Text = serde_json::from_value(self.0.opening_hours.clone()).unwrap_or_default();
-        let locale = locale.as_ref().unwrap_or(&request::of(ctx).language);
-        Some(hours.get(locale).to_owned()).filter(|hours| !hours.is_empty())
+        Reached::new(&self.0, language(ctx, locale.as_ref())).opening_hours()
     }
 
     /// When it is open every week, as times in its zone; always, where empty.
@@ -89,6 +134,92 @@ impl Unit {
         &self.0.zone
     }
 
+    /// The other units of its provider, to which an enrollment can be transferred.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn sibling_units(&self, ctx: &Context<'_>) -> Vec<Unit> {
+        let directory = request::of(ctx).store.directory();
+        directory.siblings(&self.0).cloned().map(Unit).collect()
+    }
+
+    /// Who treats here. For staff.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn therapists(&self, ctx: &Context<'_>) -> Vec<Staff> {
+        let request = request::of(ctx);
+        let directory = request.store.directory();
+        Staff::all(ctx, directory.therapists(&request.viewer, self.0.id))
+    }
+
+    /// Since when nobody can be enrolled here any more; it is connected where absent.
+    async fn disconnected_at(&self) -> Option<DateTime<Utc>> {
+        self.0.disconnected_at
+    }
+
+    /// The terms that were accepted for it, the latest first. For administrators of the unit and its provider, and auditors.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn accepted_terms(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] last: i32,
+    ) -> Result<Vec<AcceptedTerms>> {
+        let key = TermsOf {
+            unit: self.0.id,
+            last: connection::first(last),
+        };
+        let found = request::of(ctx).loads.load_one(key).await?;
+        let found = found.iter().flat_map(|terms| terms.iter().cloned());
+        Ok(found.map(AcceptedTerms).collect())
+    }
+
+    /// Who has, had or will have which role here, those with a role at every unit among them, those given last first. For
+    /// administrators of the unit and its provider, and auditors.
+    #[graphql(complexity = "connection::cost(first, child_complexity)")]
+    async fn assignments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+        #[graphql(default_with = "vec![AssignmentStatus::Current, AssignmentStatus::Planned]")] status: Vec<
+            AssignmentStatus,
+        >,
+    ) -> Result<Connection<Assignment>> {
+        Assignment::of_unit(ctx, &self.0, status, first, after).await
+    }
+
+    /// Within how many working days messages are answered; nothing is promised where absent.
+    async fn answer_within_days(&self) -> Option<i32> {
+        self.0.answer_within
+    }
+
+    /// The texts that messages are written from, in one language or in all, by title. For those who treat here and the unit's
+    /// administrators.
+    #[graphql(complexity = "connection::STATEMENT + 20 * child_complexity")]
+    async fn message_templates(&self, ctx: &Context<'_>, locale: Option<String>) -> Result<Vec<MessageTemplate>> {
+        MessageTemplate::of_unit(ctx, self.0.id, locale.as_deref()).await
+    }
+
+    /// The letters that rules and people remind with, by key: those to citizens or to staff where one of them is named. They say
+    /// nothing of anybody.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn reminder_templates(
+        &self,
+        ctx: &Context<'_>,
+        audience: Option<Audience>,
+        locale: Option<String>,
+    ) -> Result<Vec<ReminderTemplate>> {
+        ReminderTemplate::all(audience, language(ctx, locale.as_ref()))
+    }
+
+    /// What was sent to all citizens here, the latest first. For those who treat here and the unit's administrators.
+    #[graphql(complexity = "connection::STATEMENT + connection::cost(first, child_complexity)")]
+    async fn messages_to_all(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+    ) -> Result<Connection<UnitMessage>> {
+        UnitMessage::page(ctx, self.0.id, first, after).await
+    }
+
     /// What will go out within so many days, at most 92, if nobody does anything. For those who treat here and the unit's
     /// administrators, who see the numbers alone.
     #[graphql(complexity = "10_000 + child_complexity")]
@@ -96,7 +227,23 @@ impl Unit {
         Some(Outlook::of(ctx, self.0.id, days).await)
     }
 
-    /// Enrollments at this unit, for those of its staff who may see them.
+    /// Its numbers of enrollments that started, and of what happened, from `from` on and before `to`, which are each the first of a
+    /// month: the twelve months up to the end of this one, where absent. Of one program where that is named. For those who treat here and the administrators of the unit and its provider.
+    #[graphql(complexity = "COUNTING + child_complexity")]
+    async fn statistics(
+        &self,
+        ctx: &Context<'_>,
+        from: Option<NaiveDate>,
+        to: Option<NaiveDate>,
+        program_slug: Option<String>,
+    ) -> Option<Result<Statistics>> {
+        Some(Statistics::of(ctx, Place::Unit(self.0.id), from, to, program_slug).await)
+    }
+
+    /// Enrollments at this unit, for those of its staff who may see them; where that is asked for, only those of one program, of
+    /// the citizen with this personal identity or co-ordination number, in which somebody treats, with messages that the viewer's
+    /// side has not read or without, or whose messages somebody looks after.
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     #[graphql(complexity = "connection::STATEMENT + connection::cost(first, child_complexity)")]
     async fn enrollments(
         &self,
@@ -105,21 +252,78 @@ impl Unit {
         after: Option<String>,
         status: Option<Vec<EnrollmentStatus>>,
         #[graphql(default)] order_by: EnrollmentOrder,
+        assigned_to: Option<AssigneeInput>,
+        program_slug: Option<String>,
+        #[graphql(secret)] personal_identity_number: Option<String>,
+        unread: Option<bool>,
+        messages_handled_by: Option<AssigneeInput>,
     ) -> Result<Connection<Enrollment, Count>> {
+        let now = request::of(ctx).store.now();
+        let identity = personal_identity_number
+            .map(|number| IdentityNumber::input(&number, now, "personalIdentityNumber"))
+            .transpose()?;
         let filter = Filter {
             unit: Some(self.0.id),
             citizen: None,
+            identity,
             statuses: statuses(status),
+            program: program_slug,
+            therapist: assigned_to
+                .map(|assignee| assignee.read(ctx, "assignedTo"))
+                .transpose()?,
+            unread,
+            messages_handled_by: messages_handled_by
+                .map(|assignee| assignee.read(ctx, "messagesHandledBy"))
+                .transpose()?,
         };
         enrollments(ctx, filter, order_by.into(), first, after).await
     }
+
+    /// The flags of enrollments at this unit, for those who treat here; those that stand, where no state is named.
+    #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
+    #[graphql(complexity = "connection::STATEMENT + connection::cost(first, child_complexity)")]
+    async fn flags(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20)] first: i32,
+        after: Option<String>,
+        #[graphql(default_with = "vec![FlagStatus::Open, FlagStatus::Acknowledged]")] status: Vec<FlagStatus>,
+        severity: Option<Vec<Severity>>,
+        kind: Option<String>,
+        #[graphql(default_with = "Some(Audience::Staff)")] audience: Option<Audience>,
+        assigned_to: Option<AssigneeInput>,
+        enrollment_id: Option<ID>,
+        #[graphql(default)] order_by: FlagOrder,
+    ) -> Result<FlagWorklist> {
+        let enrollment = enrollment_id.as_ref();
+        let filter = entity::flag::Filter {
+            unit: self.0.id,
+            statuses: status.into_iter().map(Into::into).collect(),
+            severities: severity.into_iter().flatten().map(Into::into).collect(),
+            kind,
+            audience: audience.map(Into::into),
+            assignee: assigned_to
+                .map(|assignee| assignee.read(ctx, "assignedTo"))
+                .transpose()?,
+            enrollment: enrollment
+                .map(|id| id::input(Kind::Enrollment, id, "enrollmentId"))
+                .transpose()?,
+        };
+        flag::worklist(ctx, filter, order_by, first, after).await
+    }
 }
 
-fn statuses(statuses: Option<Vec<EnrollmentStatus>>) -> Vec<rules::facts::Status> {
+fn language<'a>(ctx: &Context<'a>, locale: Option<&'a String>) -> &'a str {
+    locale.unwrap_or(&request::of(ctx).language)
+}
+
+/// The states that a list shows; all where none is named.
+pub(super) fn statuses(statuses: Option<Vec<EnrollmentStatus>>) -> Vec<rules::facts::Status> {
     statuses.into_iter().flatten().map(Into::into).collect()
 }
 
-async fn enrollments(
+/// A page of those enrollments that the viewer may see.
+pub(super) async fn enrollments(
     ctx: &Context<'_>,
     filter: Filter,
     order: Order,
@@ -164,82 +368,41 @@ impl Staff {
     async fn title(&self) -> Option<&str> {
         self.0.title.as_deref()
     }
-}
 
-/// Somebody who takes part in programs; read once more than the identity is asked for.
-pub struct Citizen(pub(super) Uuid);
-
-impl Citizen {
-    async fn person(&self, ctx: &Context<'_>) -> Result<Arc<Person>> {
-        let person = request::of(ctx).loads.load_one(CitizenKey(self.0)).await?;
-        Ok(person.ok_or_else(|| Error::Corrupt("a citizen is missing".to_owned()))?)
-    }
-}
-
-/// Somebody who takes part in programs (invånare).
-#[Object]
-impl Citizen {
-    /// Identity.
-    pub async fn id(&self) -> ID {
-        id::id(Kind::Citizen, self.0)
-    }
-
-    /// Given and family name.
-    async fn display_name(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.person(ctx).await?.display_name())
-    }
-
-    /// Given name.
-    async fn given_name(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.person(ctx).await?.given_name.clone())
-    }
-
-    /// Family name.
-    async fn family_name(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.person(ctx).await?.family_name.clone())
-    }
-
-    /// Date of birth.
-    async fn birth_date(&self, ctx: &Context<'_>) -> Result<NaiveDate> {
-        Ok(self.person(ctx).await?.birth_date)
-    }
-
-    /// In whole years.
-    async fn age(&self, ctx: &Context<'_>) -> Result<u32> {
-        let now = request::of(ctx).store.now();
-        Ok(self.person(ctx).await?.age(now, record::DEFAULT_ZONE))
-    }
-
-    /// The e-mail address.
+    /// The e-mail address. For administrators of the provider and themself.
     async fn email(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.person(ctx).await.map(|person| person.email.clone()).transpose()
+        let request = request::of(ctx);
+        let email = self.0.email(&request.store, &request.viewer);
+        email.map_err(Into::into).transpose()
     }
 
-    /// The phone number.
-    async fn phone(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.person(ctx).await.map(|person| person.phone.clone()).transpose()
-    }
-
-    /// The language (BCP 47).
-    async fn locale(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.person(ctx).await?.locale.clone())
-    }
-
-    /// What the citizen takes part in, as far as the viewer may see it; the newest first.
-    #[graphql(complexity = "connection::STATEMENT + connection::cost(first, child_complexity)")]
-    async fn enrollments(
+    /// What they may do where and when: what they were given last, the oldest of it first. For auditors and administrators of the
+    /// provider, and those of a unit as far as it holds there.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn assignments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20)] first: i32,
-        after: Option<String>,
-        status: Option<Vec<EnrollmentStatus>>,
-    ) -> Result<Connection<Enrollment, Count>> {
-        let filter = Filter {
-            unit: None,
-            citizen: Some(self.0),
-            statuses: statuses(status),
+        #[graphql(default = 20)] last: i32,
+        #[graphql(default_with = "vec![AssignmentStatus::Current, AssignmentStatus::Planned]")] status: Vec<
+            AssignmentStatus,
+        >,
+    ) -> Result<Vec<Assignment>> {
+        let key = AssignmentsOf {
+            staff: self.0.id,
+            statuses: status.into_iter().map(Into::into).collect(),
+            last: connection::first(last),
         };
-        enrollments(ctx, filter, Order::StartedAt, first, after).await
+        let found = request::of(ctx).loads.load_one(key).await?;
+        let found = found.iter().flat_map(|rows| rows.iter().cloned());
+        Ok(found.map(Assignment).collect())
+    }
+
+    /// The last letter that invited them. For administrators.
+    async fn invitation(&self, ctx: &Context<'_>) -> Option<Result<Invitation>> {
+        let found = request::of(ctx).loads.load_one(InvitationOf(self.0.id)).await;
+        found
+            .map(|found| found.map(|row| Invitation((*row).clone())))
+            .transpose()
     }
 }
 
@@ -249,10 +412,8 @@ pub struct CareQuery;
 
 #[Object]
 impl CareQuery {
-    /// The unit that the viewer acts at; any other is not there.
+    /// The unit that the viewer acts at, or for administrators of a care provider any of its units; any other is not there.
     async fn unit(&self, ctx: &Context<'_>, id: ID) -> Option<Unit> {
-        let request = request::of(ctx);
-        let id = id::of(Kind::Unit, &id).filter(|id| request.viewer.unit() == Some(*id))?;
-        request.store.directory().unit(id).cloned().map(Unit)
+        Unit::find(ctx, id::of(Kind::Unit, &id)?)
     }
 }

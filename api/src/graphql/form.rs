@@ -2,15 +2,27 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object};
 use entity::content::FormContent;
 use rules::{form, score};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
+    error::Result,
     id::{self, Kind},
+    request,
     scalar::AnswerValue,
 };
+
+/// What a version of a form asks.
+///
+/// # Errors
+/// When there is no such version, or the database fails.
+pub async fn content(ctx: &Context<'_>, version: Uuid) -> Result<Arc<FormContent>> {
+    let store = &request::of(ctx).store;
+    Ok(store.library().form(store.connection(), version).await?)
+}
 
 /// What an item asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -269,6 +281,16 @@ impl EnableCondition<'_> {
     }
 }
 
+/// What a higher score of a scale means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(name = "ScaleDirection", remote = "form::Direction")]
+pub enum Direction {
+    /// More of what troubles.
+    HigherIsWorse,
+    /// More of what is wished for.
+    HigherIsBetter,
+}
+
 /// A score that is computed of several items.
 pub struct Scale<'a> {
     pub(super) form: &'a form::Form,
@@ -307,6 +329,11 @@ impl Scale<'_> {
     /// How reliable the scores are, from 0 to below 1, where it is known.
     async fn reliability(&self) -> Option<f64> {
         self.scale.reliability
+    }
+
+    /// What a higher score means.
+    async fn direction(&self) -> Direction {
+        self.scale.direction.into()
     }
 
     /// The cut-off intervals, ascending.

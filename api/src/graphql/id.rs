@@ -21,8 +21,10 @@ pub enum Kind {
     Step,
     Block,
     Form,
+    CareProvider,
     Unit,
     Staff,
+    Assignment,
     Citizen,
     Guardian,
     Enrollment,
@@ -37,9 +39,14 @@ pub enum Kind {
     Delivery,
     Rule,
     Message,
+    MessageHandOver,
+    MessageTemplate,
+    UnitMessage,
+    Attachment,
     PlannedActivity,
     ActivityOccurrence,
     ActivityEntry,
+    Measurement,
 }
 
 /// An id taken apart.
@@ -115,6 +122,14 @@ pub fn input(kind: Kind, id: &ID, path: &str) -> Result<Uuid> {
     of(kind, id).ok_or_else(|| UserError::not_found(path, &stored::word(&kind).to_lowercase()).into())
 }
 
+/// The citizen for whom a guardian asks; nobody where none is named.
+///
+/// # Errors
+/// That there is nobody with this id, at `citizenId`.
+pub fn input_citizen(id: Option<&ID>) -> Result<Option<Uuid>> {
+    id.map(|id| input(Kind::Citizen, id, "citizenId")).transpose()
+}
+
 /// A step by its own id or by the id that it has below this enrollment.
 ///
 /// # Errors
@@ -135,12 +150,28 @@ pub fn input_step(id: &ID, enrollment: Uuid, path: &str) -> Result<Uuid> {
 /// # Errors
 /// That there is nothing with this id, at `path`.
 pub fn input_activity(id: &ID, path: &str) -> Result<Uuid> {
-    read(id)
-        .filter(|read| {
-            matches!(read.kind, Kind::PlannedActivity | Kind::ActivityOccurrence) && read.enrollment.is_none()
-        })
+    activity(id)
         .map(|read| read.id)
         .ok_or_else(|| UserError::not_found(path, "activity").into())
+}
+
+/// A planned activity on a day, by its own id or by that of this day.
+///
+/// # Errors
+/// That there is nothing with this id, at `activityId`; `ANOTHER_DAY` at `occurrence` where it is the id of another day.
+pub fn input_activity_on(id: &ID, day: NaiveDate) -> Result<Uuid> {
+    let read = activity(id).ok_or_else(|| UserError::not_found("activityId", "activity"))?;
+    if read.day.is_some_and(|own| own != day) {
+        let message = "This is the id of another day: give that day here, or the id of the activity itself.";
+        return Err(UserError::new("ANOTHER_DAY", "occurrence", message).into());
+    }
+    Ok(read.id)
+}
+
+fn activity(id: &ID) -> Option<GlobalId> {
+    read(id).filter(|read| {
+        matches!(read.kind, Kind::PlannedActivity | Kind::ActivityOccurrence) && read.enrollment.is_none()
+    })
 }
 
 #[cfg(test)]
@@ -174,9 +205,16 @@ mod tests {
         let (activity, day) = (Uuid::from_u128(1), "2027-03-28".parse().unwrap());
         let of_day = id_of_day(Kind::ActivityOccurrence, activity, day);
         assert_eq!(read(&of_day).unwrap().day, Some(day));
-        for id in [of_day, id(Kind::PlannedActivity, activity)] {
-            assert_eq!(input_activity(&id, "activityId").unwrap(), activity);
+        for id in [&of_day, &id(Kind::PlannedActivity, activity)] {
+            assert_eq!(input_activity(id, "activityId").unwrap(), activity);
+            assert_eq!(input_activity_on(id, day).unwrap(), activity);
         }
+        let next = day.succ_opt().unwrap();
+        assert!(input_activity_on(&of_day, next).is_err());
+        assert_eq!(
+            input_activity_on(&id(Kind::PlannedActivity, activity), next).unwrap(),
+            activity
+        );
         assert!(input_activity(&id(Kind::Message, activity), "activityId").is_err());
         let no_day = ID(URL_SAFE_NO_PAD.encode(format!("ActivityOccurrence:{activity}:today")));
         assert!(read(&no_day).is_none());

@@ -47,9 +47,8 @@ where
     F: for<'a> FnOnce(&'a mut Act) -> BoxFuture<'a, entity::error::Result<A>> + Send,
 {
     let mut act = request.store.act(&request.viewer).await?;
-    let answer = action(&mut act).await?;
-    act.commit().await?;
-    Ok(answer)
+    let answer = action(&mut act).await;
+    act.finish(answer).await
 }
 
 /// What is kept of the first answer to a key.
@@ -106,7 +105,7 @@ where
         Err(Error::Refused(errors)) => {
             // What was done is undone, and the taking of the key with it: the refusal is kept in a unit of its own. Whoever was faster
             // with the same key has answered first.
-            act.tx.rollback().await?;
+            act.undo().await;
             let act = request.store.act(&request.viewer).await?;
             match First::take(&act, operation, key, &input).await? {
                 Some(first) => first.again(),

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{
     activity::{ActivityEntry, ActivityOccurrence, PlannedActivity},
-    care::{Citizen, Staff, Unit},
+    administration::{Assignment, CareProvider},
+    care::{Staff, Unit},
+    citizen::Citizen,
     dispatch::Dispatch,
     enrollment::{Enrollment, EnrollmentModule, EnrollmentSection, EnrollmentStep},
     error::Result,
@@ -16,6 +18,7 @@ use super::{
     form::Form,
     id::{self, GlobalId, Kind},
     loader::CitizenKey,
+    measurement::Measurement,
     message::Message,
     program::{Module, Program, ProgramVersion, Section, Step},
     reminder::Reminder,
@@ -30,6 +33,8 @@ use super::{
 pub enum Node {
     ActivityEntry(ActivityEntry),
     ActivityOccurrence(ActivityOccurrence),
+    Assignment(Assignment),
+    CareProvider(CareProvider),
     Citizen(Citizen),
     Dispatch(Dispatch),
     Enrollment(Enrollment),
@@ -38,6 +43,7 @@ pub enum Node {
     EnrollmentStep(EnrollmentStep),
     Flag(Flag),
     Form(Form),
+    Measurement(Measurement),
     Message(Message),
     Module(Module),
     PlannedActivity(PlannedActivity),
@@ -86,6 +92,8 @@ async fn find(ctx: &Context<'_>, of: GlobalId) -> Result<Option<Node>> {
             .map(|_| Node::Citizen(Citizen(id))),
         Kind::Dispatch => Dispatch::find(ctx, id).await?.map(Node::Dispatch),
         Kind::Enrollment => Enrollment::find(ctx, id).await?.map(Node::Enrollment),
+        Kind::Assignment => Assignment::find(ctx, id).await?.map(Node::Assignment),
+        Kind::CareProvider => CareProvider::find(ctx, id).await?.map(Node::CareProvider),
         Kind::ActivityEntry => ActivityEntry::find(ctx, id).await?.map(Node::ActivityEntry),
         Kind::ActivityOccurrence => match of.day {
             Some(day) => ActivityOccurrence::find(ctx, id, day)
@@ -93,6 +101,7 @@ async fn find(ctx: &Context<'_>, of: GlobalId) -> Result<Option<Node>> {
                 .map(Node::ActivityOccurrence),
             None => None,
         },
+        Kind::Measurement => Measurement::find(ctx, id).await?.map(Node::Measurement),
         Kind::Message => Message::find(ctx, id).await?.map(Node::Message),
         Kind::PlannedActivity => PlannedActivity::find(ctx, id).await?.map(Node::PlannedActivity),
         Kind::Flag => Flag::find(ctx, id).await?.map(Node::Flag),
@@ -100,11 +109,7 @@ async fn find(ctx: &Context<'_>, of: GlobalId) -> Result<Option<Node>> {
         Kind::Result => FormResult::find(ctx, id).await?.map(Node::Result),
         Kind::Rule => Rule::find(ctx, id).await?.map(Node::Rule),
         Kind::Staff => staff(ctx, id).map(Node::Staff),
-        Kind::Unit => {
-            let directory = request.store.directory();
-            let unit = directory.unit(id).filter(|unit| request.viewer.unit() == Some(unit.id));
-            unit.cloned().map(|unit| Node::Unit(Unit(unit)))
-        }
+        Kind::Unit => Unit::find(ctx, id).map(Node::Unit),
         Kind::Form => released(ctx, Piece::Form, id).await?,
         Kind::Module => released(ctx, Piece::Module, id).await?,
         Kind::Program => released(ctx, Piece::Program, id).await?,

@@ -11,7 +11,6 @@ use super::{
     error::{Result, UserError},
     id::{self, Kind},
     mutation::mutate,
-    request,
     scalar::LocalTime,
 };
 
@@ -120,15 +119,10 @@ impl OfficeHoursMutation {
             .boxed()
         });
         Ok(match done.await? {
-            Ok(id) => {
-                let store = &request::of(ctx).store;
-                // The directory of this process may be older than the change.
-                store.refresh().await?;
-                SetOfficeHoursPayload {
-                    unit: store.directory().unit(id).cloned().map(Unit),
-                    errors: Vec::new(),
-                }
-            }
+            Ok(id) => SetOfficeHoursPayload {
+                unit: Unit::anew(ctx, id).await?,
+                errors: Vec::new(),
+            },
             Err(errors) => SetOfficeHoursPayload { unit: None, errors },
         })
     }

@@ -1,6 +1,6 @@
 //! Values that GraphQL has no word for.
 
-use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{Description, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 use entity::rule_version;
 use rules::{
     answer::Answer,
@@ -137,6 +137,11 @@ impl ScalarType for LocalTime {
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }
+}
+
+/// A field that may be left out, or taken away with null: what an action takes it as.
+pub fn said(value: &MaybeUndefined<String>) -> Option<Option<String>> {
+    value.as_opt_ref().map(|value| value.cloned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use poem::{
 };
 use worker::config::Config;
 
+use super::attachment::FILE_NAME;
+
 /// Lets pages of the allowed origins, and our own, call what is served.
 pub(super) fn guard(config: &Config, served: impl Endpoint + 'static) -> BoxEndpoint<'static> {
     let origins = &config.http.allowed_origins;
@@ -24,6 +26,7 @@ pub(super) fn guard(config: &Config, served: impl Endpoint + 'static) -> BoxEndp
             header::CONTENT_TYPE,
             header::ACCEPT,
             header::ACCEPT_LANGUAGE,
+            FILE_NAME.clone(),
         ])
         .expose_header("x-request-id")
         .allow_credentials(false)

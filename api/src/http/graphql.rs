@@ -146,7 +146,11 @@ async fn answer(request: &Request, work: impl AsyncFnOnce(Answer) -> Result<Resp
     work(answer).await.unwrap_or_else(|refusal| refusal.answered(answer))
 }
 
-async fn sign_in(app: &App, request: &Request) -> Result<SignedIn, Refusal> {
+/// Who sends a request, by its bearer token.
+///
+/// # Errors
+/// Why they are not let in.
+pub(super) async fn sign_in(app: &App, request: &Request) -> Result<SignedIn, AuthError> {
     let header = request.headers().get(header::AUTHORIZATION).ok_or(AuthError::Missing)?;
     let (scheme, token) = header
         .to_str()
@@ -154,9 +158,9 @@ async fn sign_in(app: &App, request: &Request) -> Result<SignedIn, Refusal> {
         .and_then(|value| value.split_once(' '))
         .ok_or(AuthError::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthError::Missing.into());
+        return Err(AuthError::Missing);
     }
-    Ok(app.sign_in.with(token.trim()).await?)
+    app.sign_in.with(token.trim()).await
 }
 
 /// The parameters of an address: JSON is written into `variables` and `extensions`.

@@ -1,12 +1,19 @@
 //! The addresses that the server answers.
 
+pub mod attachment;
+mod calendar;
 mod cors;
+pub mod download_link;
+mod file;
 pub mod graphql;
 mod health;
 pub mod log;
 pub mod metrics;
 mod negotiation;
 mod page;
+mod refusal;
+pub mod results;
+pub mod statistics;
 
 use std::sync::Arc;
 
@@ -14,8 +21,9 @@ use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route,
     endpoint::BoxEndpoint,
     get,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header},
     middleware::{CatchPanic, Compression},
+    post,
 };
 
 use crate::app::App;
@@ -25,6 +33,13 @@ pub fn routes(app: &Arc<App>) -> BoxEndpoint<'static> {
     let graphql = get(graphql::get).post(graphql::post.with(Compression::new()));
     let mut routes = Route::new()
         .at("/graphql", graphql)
+        .at("/attachments", post(attachment::upload))
+        .at("/attachments/:file", get(attachment::download))
+        .at("/calendar/:file", get(calendar::feed))
+        .at("/results/:enrollment/chart.svg", get(results::chart))
+        .at("/results/:enrollment/table.csv", get(results::table))
+        .at("/results/:enrollment/bundle.json", get(results::bundle))
+        .at("/statistics.csv", get(statistics::table))
         .at("/healthz", get(health::live))
         .at("/readyz", get(health::ready));
     if app.config.has_graphiql() {
@@ -50,10 +65,17 @@ pub fn measurements() -> Route {
 
 /// Adds the headers that make browsers careful, unless the handler has set its own.
 async fn guarded(next: Arc<impl Endpoint>, request: Request, secure: bool) -> Result<Response> {
+    let version = request.version();
     let mut response = match next.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) => error.into_response(),
     };
+    // The rest of the body is not read, so that nothing else can be asked on this connection (RFC 9110, 15.5.9 and 15.5.14).
+    let cut_off = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT].contains(&response.status());
+    if cut_off && version <= Version::HTTP_11 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     let headers = response.headers_mut();
     let mut set = |name, value| {
         if !headers.contains_key(&name) {

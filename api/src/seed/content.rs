@@ -3,26 +3,32 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
+use chrono::{Datelike, NaiveDate};
 use entity::{
     act::Act,
     action::{
         self,
-        care::{NewAssignment, NewStaff, NewUnit},
+        assignment::{self, NewAssignment},
+        care::{NewStaff, NewUnit},
         citizen::NewCitizen,
+        guardian::NewGuardian,
+        message::SaveTemplate,
         rule::SaveRule,
+        unit::NewTerms,
+        unit_contact::{NewPhone, UnitContact, Words},
     },
     program_file::ProgramFile,
     store::Store,
     viewer::Viewer,
 };
-use rules::form::Form;
+use rules::{form::Form, text::Text};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     DEMO, file,
-    people::{Citizen, People},
+    people::{Citizen, People, Unit},
     told, unfinished,
 };
 
@@ -33,16 +39,17 @@ pub(super) struct Ids {
     pub units: HashMap<String, Uuid>,
     pub staff: HashMap<String, Uuid>,
     pub citizens: HashMap<String, Uuid>,
+    pub guardians: HashMap<String, Uuid>,
 }
 
 /// A rule as the demo's files write it: what `saveRule` takes, below the key.
-#[derive(Debug, Deserialize)]
-struct RuleFile {
-    key: String,
-    name: String,
-    enabled: bool,
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RuleFile {
+    pub key: String,
+    pub name: String,
+    pub enabled: bool,
     #[serde(flatten)]
-    definition: serde_json::Map<String, Value>,
+    pub definition: serde_json::Map<String, Value>,
 }
 
 /// Makes everything that is there from the start.
@@ -64,6 +71,18 @@ pub(super) async fn import(store: &Store, people: &People) -> Result<Ids> {
             .await
             .with_context(|| format!("demo/{folder}/rules.yaml"))?;
     }
+    for unit in &people.units {
+        let unit_id = *ids.units.get(&unit.key).context("a unit is missing")?;
+        templates(&mut act, unit, unit_id)
+            .await
+            .with_context(|| unit.key.clone())?;
+        for slug in &unit.opens {
+            let opened = action::open_program::open(&mut act, slug, unit_id, false).await;
+            opened
+                .map_err(told)
+                .with_context(|| format!("{} opens {slug}", unit.key))?;
+        }
+    }
     act.commit().await?;
     Ok(ids)
 }
@@ -77,17 +96,9 @@ async fn care(act: &mut Act, people: &People) -> Result<Ids> {
         ..Ids::default()
     };
     for unit in &people.units {
-        let new = NewUnit {
-            provider_id,
-            name: unit.name.clone(),
-            phone: unit.phone.clone(),
-            opening_hours: unit.opening_hours.clone(),
-            zone: None,
-        };
-        let id = action::care::create_unit(act, new).await.map_err(told)?;
-        action::office_hours::set(act, id, &unit.office_hours, &[])
+        let id = self::unit(act, provider_id, unit)
             .await
-            .map_err(told)?;
+            .with_context(|| unit.key.clone())?;
         ids.units.insert(unit.key.clone(), id);
     }
     for staff in &people.staff {
@@ -113,7 +124,7 @@ async fn care(act: &mut Act, people: &People) -> Result<Ids> {
                     valid_from: None,
                     valid_until: None,
                 };
-                action::care::assign(act, new).await.map_err(told)?;
+                assignment::grant(act, &new).await.map_err(told)?;
             }
         }
     }
@@ -123,7 +134,96 @@ async fn care(act: &mut Act, people: &People) -> Result<Ids> {
             .map_err(told)?;
         ids.citizens.insert(citizen.key.clone(), id);
     }
+    for guardian in &people.guardians {
+        let new = NewGuardian {
+            personal_identity_number: guardian.identity.clone(),
+            given_name: guardian.given.clone(),
+            family_name: guardian.family.clone(),
+            locale: None,
+            subject: Some(guardian.key.clone()),
+        };
+        let id = action::guardian::register(act, &new).await.map_err(told)?;
+        for key in &guardian.of {
+            let citizen = *ids
+                .citizens
+                .get(key)
+                .with_context(|| format!("there is no citizen {key}"))?;
+            action::guardian::entrust(act, id, citizen, None).await.map_err(told)?;
+        }
+        ids.guardians.insert(guardian.key.clone(), id);
+    }
     Ok(ids)
+}
+
+/// A unit, with how and when it is reached.
+async fn unit(act: &mut Act, provider_id: Uuid, unit: &Unit) -> Result<Uuid> {
+    let new = NewUnit {
+        provider_id,
+        name: unit.name.clone(),
+        phone: unit.phones.first().map(|phone| phone.number.clone()),
+        opening_hours: unit.opening_hours.clone(),
+        zone: None,
+    };
+    let unit_id = action::care::create_unit(act, new).await.map_err(told)?;
+    let terms = NewTerms {
+        version: unit.terms.version.clone(),
+        signed_by: unit.terms.signed_by.clone(),
+        signer_title: Some(unit.terms.title.clone()),
+        signed_at: None,
+    };
+    action::unit::accept_terms(act, unit_id, &terms).await.map_err(told)?;
+    let closed = closed_days(&unit.closed_on, act.now.date_naive())?;
+    action::office_hours::set(act, unit_id, &unit.office_hours, &closed)
+        .await
+        .map_err(told)?;
+    let words = |text: &Text| -> Vec<Words> {
+        let each = text.0.iter().map(|(locale, text)| (locale.clone(), text.clone()));
+        each.map(|(locale, text)| Words { locale, text }).collect()
+    };
+    let phones = unit.phones.iter().map(|phone| NewPhone {
+        label: words(&phone.label),
+        number: phone.number.clone(),
+    });
+    let contact = UnitContact {
+        unit_id,
+        phones: Some(phones.collect()),
+        emergency: Some(words(&unit.emergency)),
+        opening_hours: None,
+    };
+    action::unit_contact::set(act, &contact).await.map_err(told)?;
+    action::message::set_promise(act, unit_id, Some(unit.answers_within))
+        .await
+        .map_err(told)?;
+    Ok(unit_id)
+}
+
+/// Keeps what a unit's staff write messages from.
+async fn templates(act: &mut Act, unit: &Unit, unit_id: Uuid) -> Result<()> {
+    for template in &unit.templates {
+        let save = SaveTemplate {
+            unit_id,
+            template_id: None,
+            title: template.title.clone(),
+            body: template.body.clone(),
+            locale: template.locale.clone(),
+        };
+        action::message::save_template(act, &save).await.map_err(told)?;
+    }
+    Ok(())
+}
+
+/// Days of the year (`12-24`) as those that come next.
+fn closed_days(closed_on: &[String], today: NaiveDate) -> Result<Vec<NaiveDate>> {
+    let next = |day: &String| {
+        let mut of_years = [0, 1].into_iter().filter_map(|more| {
+            let text = format!("{}-{day}", today.year() + more);
+            text.parse().ok()
+        });
+        of_years
+            .find(|day: &NaiveDate| *day > today)
+            .with_context(|| format!("{day} is no day of the year"))
+    };
+    closed_on.iter().map(next).collect()
 }
 
 /// A citizen as units know them. Only Handrail itself may say whose tokens are theirs.
@@ -142,7 +242,10 @@ pub(super) fn registered(citizen: &Citizen) -> NewCitizen {
 
 /// The folders of the programs, in order.
 fn programs() -> Result<Vec<&'static str>> {
-    let mut folders: Vec<&str> = DEMO.dirs().filter_map(|folder| folder.path().to_str()).collect();
+    let programs = DEMO
+        .dirs()
+        .filter(|folder| folder.contains(folder.path().join("program.yaml")));
+    let mut folders: Vec<&str> = programs.filter_map(|folder| folder.path().to_str()).collect();
     folders.sort_unstable();
     Ok(folders)
 }
@@ -172,21 +275,31 @@ async fn rules(act: &mut Act, folder: &str) -> Result<()> {
     let program: Slug = serde_saphyr::from_str(file(&format!("{folder}/program.yaml"))?)?;
     let rules: Vec<RuleFile> = serde_saphyr::from_str(file(&format!("{folder}/rules.yaml"))?)?;
     for rule in rules {
-        let key = rule.key.clone();
-        let save = SaveRule {
-            program_slug: program.slug.clone(),
-            unit_id: None,
-            enrollment_id: None,
-            key: rule.key,
-            name: rule.name,
-            enabled: rule.enabled,
-            dry_run: false,
-            definition: Value::Object(rule.definition),
-        };
-        action::rule::save(act, save)
-            .await
-            .map_err(told)
-            .with_context(|| format!("the rule {key} is refused"))?;
+        save_rule(act, &program.slug, None, false, rule).await?;
     }
+    Ok(())
+}
+
+/// Saves a rule of a program, or of a unit in it.
+pub(super) async fn save_rule(
+    act: &mut Act,
+    program: &str,
+    unit_id: Option<Uuid>,
+    dry_run: bool,
+    rule: RuleFile,
+) -> Result<()> {
+    let key = rule.key.clone();
+    let save = SaveRule {
+        program_slug: program.to_owned(),
+        unit_id,
+        enrollment_id: None,
+        key: rule.key,
+        name: rule.name,
+        enabled: rule.enabled,
+        dry_run,
+        definition: Value::Object(rule.definition),
+    };
+    let saved = action::rule::save(act, save).await.map_err(told);
+    saved.with_context(|| format!("the rule {key} is refused"))?;
     Ok(())
 }

@@ -1,85 +1,91 @@
 //! The weeks before today, lived through by the demo's people.
 
+mod at_unit;
+mod deeds;
+mod evening;
 mod together;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, TimeZone, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
 use chrono_tz::{Europe::Stockholm, Tz};
 use entity::{
-    act::Act,
     action::{
         self,
-        enrollment::{StartEnrollment, StatusChange},
+        enrollment::{EnrollMyself, StartEnrollment},
     },
-    content::Content,
-    dispatch,
+    error::{Error, Outcome},
+    files::Files,
     flag::{self, FlagStatus},
-    progress,
     store::Store,
     viewer::{Viewer, Who},
 };
-use rules::{
-    answer::{Answer, Answers},
-    facts::{Audience, Status},
-    form::Form,
-};
+use rules::{facts::Audience, period::LocalTime};
 use uuid::Uuid;
 
 use super::{
     content::{Ids, registered},
-    people::{Citizen, Filled, People, SignsIn, TakingPart},
+    deed::Deed,
+    people::{Citizen, People, SignsIn, TakingPart},
     told,
     work::Work,
 };
 
 /// Where the demo's people live.
 const ZONE: Tz = Stockholm;
-/// When units start programs, look through their flags, change what has to be changed, and plan, local hour and minute.
+/// When units start programs, look through their flags, and plan, local hour and minute.
 const STARTS: (u32, u32) = (10, 0);
 const ROUNDS: (u32, u32) = (9, 15);
-const CHANGES: (u32, u32) = (20, 0);
 const PLANS: (u32, u32) = (11, 0);
+/// On which days staff look through their flags.
+const ROUNDS_ON: [Weekday; 2] = [Weekday::Mon, Weekday::Thu];
 /// What the latest rounds have not reached yet, so that today's worklist is not empty, in days.
 const LEFT: i64 = 6;
-/// How long the pause of somebody who is away began ago and lasts from today, in days.
-const AWAY: (i64, i64) = (6, 15);
+/// After how many days staff resolve what they acknowledged.
+const RESOLVED_AFTER: i64 = 7;
 
-/// Who takes part in what: the citizen and which of their enrollments, as `people.yaml` counts them.
+/// Who takes part in what: the citizen and which of their enrollments, as the files count them.
 type Part = (usize, usize);
 
 /// Something that happens.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Happening {
     /// A program is started, or planned.
     Start(Part),
     /// Citizens sign in and do what they do.
     Evening(Vec<usize>),
     /// Staff look through the flags.
     Rounds,
-    /// An enrollment is paused or completed.
-    Change(Part, Status),
-    /// A message is written: one of those that `people.yaml` names.
+    /// A message is written: one of those that the citizen's file names.
     Write(Part, usize),
     /// An activity is planned, likewise.
     Plan(Part, usize),
+    /// Something else is done, likewise.
+    Do(Part, usize),
+    /// Something is done for a whole unit: which of them, and which of its deeds.
+    AtUnit(usize, usize),
 }
 
 pub(super) struct History<'a> {
     store: &'a Store,
+    files: &'a Files,
     people: &'a People,
     ids: &'a Ids,
     now: DateTime<Utc>,
-    script: BTreeMap<DateTime<Utc>, Vec<Deed>>,
+    script: BTreeMap<DateTime<Utc>, Vec<Happening>>,
     started: BTreeMap<Part, Uuid>,
-    ended: HashSet<Part>,
     planned: HashMap<(Part, usize), Uuid>,
 }
 
-/// An instant of the demo's zone.
-fn at(day: NaiveDate, (hour, minute): (u32, u32)) -> Result<DateTime<Utc>> {
+/// A local time of day.
+fn clock_time((hour, minute): (u32, u32)) -> Result<LocalTime> {
     let time = NaiveTime::from_hms_opt(hour, minute, 0).context("no such time")?;
+    Ok(LocalTime(time))
+}
+
+/// An instant of the demo's zone.
+fn at(day: NaiveDate, time: NaiveTime) -> Result<DateTime<Utc>> {
     let local = ZONE.from_local_datetime(&day.and_time(time)).earliest();
     Ok(local.context("no such local time")?.to_utc())
 }
@@ -100,13 +106,19 @@ pub(super) fn begin(people: &People, now: DateTime<Utc>) -> Result<DateTime<Utc>
         .map(|part| first_day(part, now))
         .min()
         .unwrap_or_else(|| today(now));
-    at(first - Duration::days(1), ROUNDS)
+    at(first - Duration::days(1), clock_time(ROUNDS)?.0)
+}
+
+/// What has come of the one thing that was asked for.
+fn only<T>(outcomes: Vec<Outcome<T>>) -> Result<T> {
+    let outcome = outcomes.into_iter().next().context("nothing came of it")?;
+    outcome.map_err(|refused| told(Error::Refused(refused)))
 }
 
 /// Whether somebody who takes part does something that day.
 fn is_active_on(part: &TakingPart, day: NaiveDate, now: DateTime<Utc>) -> bool {
     let since = (day - first_day(part, now)).num_days();
-    part.status != Status::Planned
+    part.starts_in_days.is_none()
         && since >= 0
         && match part.signs_in {
             SignsIn::Daily => true,
@@ -117,72 +129,86 @@ fn is_active_on(part: &TakingPart, day: NaiveDate, now: DateTime<Utc>) -> bool {
 
 impl<'a> History<'a> {
     /// Writes down who does what when, up to `now`.
-    pub(super) fn new(store: &'a Store, people: &'a People, ids: &'a Ids, now: DateTime<Utc>) -> Result<Self> {
-        let mut script: BTreeMap<DateTime<Utc>, Vec<Deed>> = BTreeMap::new();
-        let mut note = |when: DateTime<Utc>, deed: Deed| {
-            if when < now {
-                script.entry(when).or_default().push(deed);
-            }
-        };
-        let today = today(now);
-        let parts = || {
-            let all = people.citizens.iter().enumerate();
-            all.flat_map(|(c, citizen)| {
-                citizen
-                    .enrollments
-                    .iter()
-                    .enumerate()
-                    .map(move |(e, part)| ((c, e), part))
-            })
-        };
-        for (who, part) in parts() {
-            let yesterday = today - Duration::days(1);
-            match part.status {
-                Status::Planned => note(at(yesterday, STARTS)?, Deed::Start(who)),
-                _ => note(at(first_day(part, now), STARTS)?, Deed::Start(who)),
-            }
-            match part.status {
-                Status::Paused => note(
-                    at(today - Duration::days(AWAY.0), CHANGES)?,
-                    Deed::Change(who, part.status),
-                ),
-                Status::Completed => note(at(yesterday, CHANGES)?, Deed::Change(who, part.status)),
-                _ => {}
-            }
-            for (index, message) in part.messages.iter().enumerate() {
-                let day = today - Duration::days(message.days_ago);
-                let time = message.at.0;
-                note(at(day, (time.hour(), time.minute()))?, Deed::Write(who, index));
-            }
-            for (index, activity) in part.activities.iter().enumerate() {
-                let day = today - Duration::days(activity.days_ago);
-                note(at(day, PLANS)?, Deed::Plan(who, index));
-            }
-        }
-        let first = begin(people, now)?.with_timezone(&ZONE).date_naive();
-        for day in first.iter_days().take_while(|day| *day <= today) {
-            let active = people
-                .citizens
-                .iter()
-                .enumerate()
-                .filter(|(_, citizen)| citizen.enrollments.iter().any(|part| is_active_on(part, day, now)));
-            // Not always at the same minute.
-            let minute = day.num_days_from_ce().unsigned_abs() * 7 % 45;
-            note(at(day, (18, minute))?, Deed::Evening(active.map(|(c, _)| c).collect()));
-            if day.weekday() == Weekday::Mon && day < today - Duration::days(LEFT) {
-                note(at(day, ROUNDS)?, Deed::Rounds);
-            }
-        }
-        Ok(Self {
+    pub(super) fn new(
+        store: &'a Store,
+        files: &'a Files,
+        people: &'a People,
+        ids: &'a Ids,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let mut history = Self {
             store,
+            files,
             people,
             ids,
             now,
-            script,
+            script: BTreeMap::new(),
             started: BTreeMap::new(),
-            ended: HashSet::new(),
             planned: HashMap::new(),
-        })
+        };
+        for (c, citizen) in people.citizens.iter().enumerate() {
+            for (e, part) in citizen.enrollments.iter().enumerate() {
+                history.note_part((c, e), part)?;
+            }
+        }
+        for (u, unit) in people.units.iter().enumerate() {
+            for (index, occasion) in unit.deeds.iter().enumerate() {
+                history.note(occasion.days_ago, occasion.at, Happening::AtUnit(u, index))?;
+            }
+        }
+        history.note_days()?;
+        Ok(history)
+    }
+
+    /// Writes down what happens to one who takes part.
+    fn note_part(&mut self, who: Part, part: &TakingPart) -> Result<()> {
+        let started = match part.starts_in_days {
+            Some(_) => 1,
+            None => Duration::weeks(part.weeks_ago).num_days(),
+        };
+        self.note(started, clock_time(STARTS)?, Happening::Start(who))?;
+        for (index, message) in part.messages.iter().enumerate() {
+            self.note(message.days_ago, message.at, Happening::Write(who, index))?;
+        }
+        for (index, activity) in part.activities.iter().enumerate() {
+            self.note(activity.days_ago, clock_time(PLANS)?, Happening::Plan(who, index))?;
+        }
+        for (index, occasion) in part.deeds.iter().enumerate() {
+            self.note(occasion.days_ago, occasion.at, Happening::Do(who, index))?;
+        }
+        Ok(())
+    }
+
+    /// Writes down the evenings and the rounds.
+    fn note_days(&mut self) -> Result<()> {
+        let today = today(self.now);
+        let first = begin(self.people, self.now)?.with_timezone(&ZONE).date_naive();
+        for day in first.iter_days().take_while(|day| *day <= today) {
+            let active = self
+                .people
+                .citizens
+                .iter()
+                .enumerate()
+                .filter(|(_, citizen)| citizen.enrollments.iter().any(|part| is_active_on(part, day, self.now)));
+            // Not always at the same minute.
+            let minute = day.num_days_from_ce().unsigned_abs() * 7 % 45;
+            let evening = Happening::Evening(active.map(|(c, _)| c).collect());
+            let days_ago = (today - day).num_days();
+            self.note(days_ago, clock_time((18, minute))?, evening)?;
+            if ROUNDS_ON.contains(&day.weekday()) && days_ago > LEFT {
+                self.note(days_ago, clock_time(ROUNDS)?, Happening::Rounds)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what happens, unless it is still to come.
+    fn note(&mut self, days_ago: i64, time: LocalTime, happening: Happening) -> Result<()> {
+        let when = at(today(self.now) - Duration::days(days_ago), time.0)?;
+        if when < self.now {
+            self.script.entry(when).or_default().push(happening);
+        }
+        Ok(())
     }
 
     /// Lives it.
@@ -190,30 +216,43 @@ impl<'a> History<'a> {
         let script = std::mem::take(&mut self.script);
         let whole = script.len() + 1;
         let work = Work::new(self.store);
-        for (done, (when, deeds)) in script.into_iter().enumerate() {
+        for (done, (when, happenings)) in script.into_iter().enumerate() {
             #[allow(clippy::cast_precision_loss, reason = "a few hundred at most")]
             progress(
                 done as f64 / whole as f64,
                 &when.with_timezone(&ZONE).format("%-d %B").to_string(),
             );
             work.until(when).await?;
-            for deed in deeds {
-                self.do_(&deed).await.with_context(|| format!("{when}: {deed:?}"))?;
+            for happening in happenings {
+                let happened = self.happen(&happening).await;
+                happened.with_context(|| format!("{when}: {}", self.told_of(&happening)))?;
                 work.now().await?;
             }
         }
         work.until(self.now).await
     }
 
-    async fn do_(&mut self, deed: &Deed) -> Result<()> {
-        match deed {
-            Deed::Start(part) => self.start(*part).await,
-            Deed::Evening(citizens) => self.evening(citizens).await,
-            Deed::Rounds => self.rounds().await,
-            Deed::Change(part, status) => self.change(*part, *status).await,
-            Deed::Write(part, index) => self.write(*part, *index).await,
-            Deed::Plan(part, index) => self.plan(*part, *index).await,
+    async fn happen(&mut self, happening: &Happening) -> Result<()> {
+        match happening {
+            Happening::Start(part) => self.start(*part).await,
+            Happening::Evening(citizens) => self.evening(citizens).await,
+            Happening::Rounds => self.rounds().await,
+            Happening::Write(part, index) => self.write(*part, *index).await,
+            Happening::Plan(part, index) => self.plan(*part, *index).await,
+            Happening::Do(part, index) => self.do_(*part, *index).await,
+            Happening::AtUnit(unit, index) => self.at_unit(*unit, *index).await,
         }
+    }
+
+    /// What happens, for whoever wrote the file in which it stands.
+    fn told_of(&self, happening: &Happening) -> String {
+        let part = match happening {
+            Happening::Start(part) | Happening::Write(part, _) | Happening::Plan(part, _) => Some(*part),
+            Happening::Do(part, _) => Some(*part),
+            Happening::Evening(_) | Happening::Rounds | Happening::AtUnit(..) => None,
+        };
+        let citizen = part.and_then(|(c, _)| self.people.citizens.get(c));
+        format!("{happening:?} {}", citizen.map_or("", |citizen| &citizen.key))
     }
 
     fn part(&self, (c, e): Part) -> Result<(&'a Citizen, &'a TakingPart)> {
@@ -221,166 +260,85 @@ impl<'a> History<'a> {
         Ok((citizen, citizen.enrollments.get(e).context("no such enrollment")?))
     }
 
-    /// Their therapist at the unit.
-    fn therapist(&self, part: &TakingPart) -> Result<Viewer> {
-        let unit = self.ids.units.get(&part.unit).copied();
-        let key = part.therapists.first().context("nobody treats")?;
-        let who = self.store.directory().sign_in(key, unit);
+    /// The enrollment of somebody who takes part.
+    fn enrollment(&self, who: Part) -> Result<Uuid> {
+        self.started.get(&who).copied().context("not started")
+    }
+
+    /// Somebody of the staff, at a unit where they work there, else where they work.
+    fn staff(&self, key: &str, unit: &str) -> Result<Viewer> {
+        let unit = self.ids.units.get(unit).copied();
+        let directory = self.store.directory();
+        let who = directory.sign_in(key, unit).or_else(|| directory.sign_in(key, None));
         Ok(Viewer::new(
-            who.with_context(|| format!("{key} has no role at {}", part.unit))?,
+            who.with_context(|| format!("nobody of the staff is called {key}"))?,
             "demo",
         ))
     }
 
+    /// The therapist who looks after somebody: where they were transferred to, from the day after on.
+    fn therapist(&self, part: &TakingPart) -> Result<Viewer> {
+        let lived = (today(self.now) - today(self.store.now())).num_days();
+        let transferred = part.deeds.iter().find_map(|occasion| match &occasion.deed {
+            Deed::Transfer { unit, therapists, .. } if occasion.days_ago > lived => Some((unit, therapists)),
+            _ => None,
+        });
+        let (unit, therapists) = transferred.unwrap_or((&part.unit, &part.therapists));
+        self.staff(therapists.first().context("nobody treats")?, unit)
+    }
+
+    fn staff_ids(&self, keys: &[String]) -> Result<Vec<Uuid>> {
+        let id = |key: &String| self.ids.staff.get(key).copied();
+        let ids = keys
+            .iter()
+            .map(|key| id(key).with_context(|| format!("there is no {key}")));
+        ids.collect()
+    }
+
+    /// A citizen, about themself.
+    fn citizen(&self, citizen: &Citizen) -> Result<Viewer> {
+        let id = self.ids.citizens.get(&citizen.key).copied();
+        let id = id.with_context(|| format!("{} is not registered", citizen.key))?;
+        Ok(Viewer::new(Who::Citizen { id }, "demo"))
+    }
+
     async fn start(&mut self, who: Part) -> Result<()> {
         let (citizen, part) = self.part(who)?;
-        let known = |key: &String| {
-            self.ids
-                .staff
-                .get(key)
-                .copied()
-                .with_context(|| format!("there is no {key}"))
-        };
-        let planned = (part.status == Status::Planned).then(|| at(today(self.now) + Duration::days(6), STARTS));
+        let unit_id = *self.ids.units.get(&part.unit).context("no such unit")?;
+        if part.by_themselves {
+            let wanted = EnrollMyself {
+                program_slug: part.program.clone(),
+                unit_id,
+                citizen_id: None,
+            };
+            let mut act = self.store.act(&self.citizen(citizen)?).await?;
+            let id = action::enrollment::enroll_myself(&mut act, &wanted)
+                .await
+                .map_err(told)?;
+            act.commit().await?;
+            self.started.insert(who, id);
+            return Ok(());
+        }
+        let starts_at = part
+            .starts_in_days
+            .map(|days| at(today(self.now) + Duration::days(days), clock_time(STARTS)?.0));
         let start = StartEnrollment {
             program_slug: part.program.clone(),
-            unit_id: *self.ids.units.get(&part.unit).context("no such unit")?,
+            unit_id,
             citizen: registered(citizen),
-            starts_at: planned.transpose()?,
-            therapist_ids: part.therapists.iter().map(known).collect::<Result<_>>()?,
+            starts_at: starts_at.transpose()?,
+            therapist_ids: self.staff_ids(&part.therapists)?,
             zone: None,
             locale: None,
         };
         let mut act = self.store.act(&self.therapist(part)?).await?;
-        let id = action::enrollment::start(&mut act, &start).await.map_err(told)?;
+        let started = action::enrollment::start(&mut act, &start).await.map_err(told)?;
         act.commit().await?;
-        self.started.insert(who, id);
+        self.started.insert(who, started.enrollment_id);
         Ok(())
     }
 
-    async fn change(&mut self, who: Part, status: Status) -> Result<()> {
-        let (_, part) = self.part(who)?;
-        let away = status == Status::Paused;
-        let change = StatusChange {
-            enrollment_id: *self.started.get(&who).context("not started")?,
-            status,
-            resumes_at: away
-                .then(|| at(today(self.now) + Duration::days(AWAY.1), STARTS))
-                .transpose()?,
-            reason: away.then(|| "Bortrest några veckor.".to_owned()),
-        };
-        let mut act = self.store.act(&self.therapist(part)?).await?;
-        let cause = act.cause();
-        let outcomes = action::enrollment::change_status(&mut act, &[change], cause)
-            .await
-            .map_err(told)?;
-        if let Some(Err(refused)) = outcomes.into_iter().next() {
-            return Err(told(entity::error::Error::Refused(refused)));
-        }
-        act.commit().await?;
-        self.ended.insert(who);
-        Ok(())
-    }
-
-    /// Citizens sign in, answer what waits for them, and go on with their programs.
-    async fn evening(&self, citizens: &[usize]) -> Result<()> {
-        let mut present = Vec::new();
-        let mut act = self.store.act(&Viewer::system()).await?;
-        for &c in citizens {
-            let key = &self.people.citizens.get(c).context("no such citizen")?.key;
-            let id = *self
-                .ids
-                .citizens
-                .get(key)
-                .with_context(|| format!("{key} is not registered"))?;
-            let now = act.now;
-            action::citizen::signed_in(&mut act, id, now).await?;
-            present.push((c, Viewer::new(Who::Citizen { id }, "demo")));
-        }
-        act.commit().await?;
-
-        let day = today(self.store.now());
-        for (c, viewer) in present {
-            let mut act = self.store.act(&viewer).await?;
-            let citizen = self.people.citizens.get(c).context("no such citizen")?;
-            for (e, part) in citizen.enrollments.iter().enumerate() {
-                let Some(id) = self.started.get(&(c, e)) else { continue };
-                if is_active_on(part, day, self.now) && !self.ended.contains(&(c, e)) {
-                    self.take_part(&mut act, part, *id)
-                        .await
-                        .with_context(|| citizen.key.clone())?;
-                    self.register(&mut act, part, (c, e))
-                        .await
-                        .with_context(|| citizen.key.clone())?;
-                }
-            }
-            act.commit().await?;
-        }
-        Ok(())
-    }
-
-    async fn take_part(&self, act: &mut Act, part: &TakingPart, id: Uuid) -> Result<()> {
-        let row = act.enrollment(id, "").await.map_err(told)?;
-        let content = self.store.library().content(&act.tx, row.version_id).await?;
-        self.answer(act, part, id, &content).await?;
-
-        let day = today(act.now);
-        #[allow(clippy::cast_precision_loss, reason = "days of some weeks")]
-        let lived = ((day - first_day(part, self.now)).num_days() + 1) as f64 / (7 * part.weeks_ago.max(1)) as f64;
-        loop {
-            let mut overlays = progress::load(&act.tx, &act.viewer, &[id]).await?;
-            let overlay = overlays.remove(&id).unwrap_or_default();
-            let progress = overlay.progress(&content);
-            let aim = f64::from(progress.total) * part.completes * lived.min(1.0);
-            if f64::from(progress.completed) >= aim.floor() {
-                return Ok(());
-            }
-            let Some((.., step)) = overlay.next_step(&content, &row, act.now) else {
-                return Ok(());
-            };
-            action::step::complete(act, id, step).await.map_err(told)?;
-        }
-    }
-
-    /// Answers the forms that wait, as `people.yaml` says.
-    async fn answer(&self, act: &mut Act, part: &TakingPart, id: Uuid, content: &Content) -> Result<()> {
-        let mut dispatches = dispatch::page(self.store, &act.viewer, &[id], &[], 100, None)
-            .await
-            .map_err(told)?;
-        let mut sent: Vec<dispatch::Model> = Vec::new();
-        sent.extend(
-            dispatches
-                .remove(&id)
-                .into_iter()
-                .flat_map(|page| page.rows)
-                .map(|(_, row)| row),
-        );
-        sent.sort_by_key(|row| (row.available_at, row.id));
-        let mut times: HashMap<&str, usize> = HashMap::new();
-        for dispatch in sent.iter().filter(|dispatch| dispatch.step_id.is_none()) {
-            let time = times.entry(&dispatch.form_key).or_default();
-            let filled = part
-                .answers
-                .get(&dispatch.form_key)
-                .and_then(|answered| answered.nth(*time));
-            *time += 1;
-            let (Some(filled), true) = (filled, dispatch.status.0.is_open()) else {
-                continue;
-            };
-            let form = content
-                .forms
-                .get(&dispatch.form_key)
-                .context("the program has no such form")?;
-            let answers = answers(filled, &form.form)?;
-            let submitted = action::response::submit(act, dispatch.id, &answers).await;
-            submitted
-                .map_err(told)
-                .with_context(|| format!("{} for the {time}th time", dispatch.form_key))?;
-        }
-        Ok(())
-    }
-
-    /// Therapists acknowledge what is new, and resolve what they acknowledged a week ago.
+    /// Therapists acknowledge what is new, and resolve what they acknowledged a while ago.
     async fn rounds(&self) -> Result<()> {
         for (who, id) in &self.started {
             let (_, part) = self.part(*who)?;
@@ -390,43 +348,24 @@ impl<'a> History<'a> {
                 .await
                 .map_err(told)?;
             let flags = flags.remove(id).into_iter().flat_map(|page| page.rows);
-            let mut act = self.store.act(&viewer).await?;
             for (_, flag) in flags.filter(|(_, flag)| flag.audience.0 == Audience::Staff) {
-                let done = match flag.status.0 {
-                    FlagStatus::Open => action::flag::acknowledge(&mut act, flag.id, None).await,
-                    _ => action::flag::resolve(&mut act, flag.id, Some("Pratat om det i veckans samtal.")).await,
+                let known = flag
+                    .acknowledged_at
+                    .filter(|_| flag.status.0 == FlagStatus::Acknowledged);
+                if known.is_some_and(|since| self.store.now() - since < Duration::days(RESOLVED_AFTER)) {
+                    continue;
+                }
+                let mut act = self.store.act(&viewer).await?;
+                let done = match known {
+                    None => action::flag::acknowledge(&mut act, flag.id, None).await,
+                    Some(_) => action::flag::resolve(&mut act, flag.id, Some("Pratat om det i veckans samtal.")).await,
                 };
                 done.map_err(told)?;
+                act.commit().await?;
             }
-            act.commit().await?;
         }
         Ok(())
     }
-}
-
-/// Answers as a citizen would give them.
-fn answers(filled: &Filled, form: &Form) -> Result<Answers> {
-    let values = match filled {
-        Filled::Answers(answers) => return Ok(answers.clone()),
-        Filled::Values(values) => values,
-    };
-    let scale = form
-        .scales
-        .first()
-        .with_context(|| format!("{} has no scale", form.key))?;
-    anyhow::ensure!(
-        values.len() == scale.items.len(),
-        "{} takes {} values",
-        form.key,
-        scale.items.len()
-    );
-    let chosen = scale.items.iter().zip(values).map(|(key, value)| {
-        let item = form.item(key).with_context(|| format!("{} has no {key}", form.key))?;
-        let option = item.options.iter().find(|option| option.value == Some(*value));
-        let option = option.with_context(|| format!("{key} has no option worth {value}"))?;
-        Ok((key.clone(), Answer::Text(option.key.clone())))
-    });
-    chosen.collect()
 }
 
 #[cfg(test)]

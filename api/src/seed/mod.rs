@@ -4,17 +4,18 @@
 //! moved from one instant at which something happens to the next. Only messages do not leave.
 
 mod content;
+mod deed;
 mod history;
 mod people;
 mod work;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use entity::{action, care_provider, clock::Clock, seal::Keyring, store::Store, viewer::Viewer};
+use anyhow::{Context, Result};
+use entity::{action, care_provider, clock::Clock, files::Files, seal::Keyring, store::Store, viewer::Viewer};
 use include_dir::{Dir, include_dir};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseBackend, DatabaseConnection, EntityTrait,
+    ConnectOptions, Database, DatabaseConnection, EntityTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -29,25 +30,30 @@ fn file(path: &str) -> Result<&'static str> {
     file.with_context(|| format!("the demo has no file {path}"))
 }
 
-/// Whether the database holds anything that was seeded or made by people.
+/// What there is in a database that the demo is to fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody and nothing.
+    Nothing,
+    /// A seeding is under way, or did not come to its end.
+    Unfinished,
+    /// What was seeded, or made by people.
+    Something,
+}
+
+/// Looks at what a migrated database holds.
 ///
 /// # Errors
-/// When the database fails, or a seeding is under way or did not come to its end.
-pub async fn is_seeded(connection: &DatabaseConnection) -> Result<bool> {
+/// When the database fails.
+pub async fn found(connection: &DatabaseConnection) -> Result<Found> {
     let providers = care_provider::Entity::find().all(connection).await;
     let providers = providers.context("the database could not be read")?;
     let unfinished = unfinished(&People::read()?);
-    if providers.iter().any(|provider| provider.name == unfinished) {
-        let what = match connection.get_database_backend() {
-            DatabaseBackend::Sqlite => "delete the database (handrail.db and its -wal and -shm)",
-            _ => "drop the database and make it anew",
-        };
-        bail!(
-            "the demo is only partly there: another process is seeding it, wait for that one; or a seeding was interrupted: \
-             {what} and start again"
-        );
-    }
-    Ok(!providers.is_empty())
+    Ok(match providers.as_slice() {
+        [] => Found::Nothing,
+        [provider] if provider.name == unfinished => Found::Unfinished,
+        _ => Found::Something,
+    })
 }
 
 /// What the provider is called until the demo is whole: its own name is the last thing that seeding writes.
@@ -64,10 +70,12 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection> {
     options
         .max_connections(4)
         .sqlx_logging(false)
+        .test_before_acquire(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             let sqlite = sqlite
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Off);
+                .synchronous(SqliteSynchronous::Off)
+                .statement_cache_capacity(1000);
             sqlite.foreign_keys(true).busy_timeout(Duration::from_secs(30))
         });
     Database::connect(options)
@@ -75,8 +83,8 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection> {
         .context("the database cannot be opened")
 }
 
-/// Fills an empty, migrated database with the demo as of the clock's instant. `progress` is told how much of the whole is done,
-/// 0 to 1.
+/// Fills an empty, migrated database with the demo as of the clock's instant, and `files` with what is attached to its messages.
+/// `progress` is told how much of the whole is done, 0 to 1.
 ///
 /// # Errors
 /// When the demo's files are wrong, or the database fails.
@@ -84,6 +92,7 @@ pub async fn seed(
     connection: &DatabaseConnection,
     clock: &Clock,
     keyring: Keyring,
+    files: &Files,
     progress: impl Fn(f64, &str),
 ) -> Result<()> {
     let people = People::read()?;
@@ -92,7 +101,9 @@ pub async fn seed(
     let store = Store::new(connection.clone(), clock, keyring).await?;
     progress(0.0, "people and programs");
     let ids = content::import(&store, &people).await?;
-    History::new(&store, &people, &ids, now)?.live(progress).await?;
+    let history = History::new(&store, files, &people, &ids, now)?;
+    // Boxed: a deep type in whatever waits for it.
+    Box::pin(history.live(progress)).await?;
     finish(&store, &people, &ids).await
 }
 
@@ -125,17 +136,19 @@ mod tests {
         let url = format!("sqlite:{}/demo.db?mode=rwc", folder.path().display());
         let connection = connect(&url).await.unwrap();
         migration::migrate(&connection).await.unwrap();
-        assert!(!is_seeded(&connection).await.unwrap());
+        assert_eq!(found(&connection).await.unwrap(), Found::Nothing);
 
         let people = People::read().unwrap();
-        let keyring = worker::config::Config::default().keyring().unwrap();
+        let mut config = worker::config::Config::default();
+        config.database.url = worker::config::Secret::new(url);
+        // Beside the database.
+        let keyring = config.keyring().unwrap();
         let clock = Clock::manual(chrono::DateTime::UNIX_EPOCH + Duration::from_hours(500_000));
         let store = Store::new(connection.clone(), clock, keyring).await.unwrap();
         let ids = content::import(&store, &people).await.unwrap();
-        let refused = is_seeded(&connection).await.unwrap_err().to_string();
-        assert!(refused.contains("interrupted"), "{refused}");
+        assert_eq!(found(&connection).await.unwrap(), Found::Unfinished);
 
         finish(&store, &people, &ids).await.unwrap();
-        assert!(is_seeded(&connection).await.unwrap());
+        assert_eq!(found(&connection).await.unwrap(), Found::Something);
     }
 }

@@ -1,18 +1,23 @@
-//! The people of the demo, as `demo/people.yaml` describes them.
+//! The people of the demo: those who give care as `demo/people.yaml` describes them, and a file in `demo/citizens` for each of
+//! those who take part.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use entity::{assignment::Role, office_hours::Opening};
+use entity::{assignment::Role, office_hours::Opening, unit::Phone};
 use rules::{
     answer::Answer,
-    facts::{Audience, Status},
+    facts::Audience,
     period::{LocalTime, Period},
     text::Text,
 };
 use serde::Deserialize;
 
-use super::file;
+use super::{
+    DEMO,
+    deed::{AtUnit, Deed, Occasion},
+    file,
+};
 use crate::auth::Kind;
 
 /// Everybody in the demo and what they did.
@@ -22,6 +27,9 @@ pub(super) struct People {
     pub provider: Provider,
     pub units: Vec<Unit>,
     pub staff: Vec<Staff>,
+    pub guardians: Vec<Guardian>,
+    /// Each from a file of their own.
+    #[serde(skip)]
     pub citizens: Vec<Citizen>,
 }
 
@@ -36,9 +44,44 @@ pub(super) struct Provider {
 pub(super) struct Unit {
     pub key: String,
     pub name: String,
-    pub phone: Option<String>,
+    /// What was signed for it.
+    pub terms: Terms,
+    /// The one to call first at the front.
+    pub phones: Vec<Phone>,
     pub opening_hours: Text,
     pub office_hours: Vec<Opening>,
+    /// The days of the year on which it is closed all the same: `12-24`.
+    pub closed_on: Vec<String>,
+    /// What to do in an emergency.
+    pub emergency: Text,
+    /// Within how many working days it promises to answer.
+    pub answers_within: i32,
+    /// What its staff write messages from.
+    pub templates: Vec<Template>,
+    /// The programs that citizens start here by themselves.
+    #[serde(default)]
+    pub opens: Vec<String>,
+    /// What its staff do for the whole unit.
+    #[serde(default)]
+    pub deeds: Vec<Occasion<AtUnit>>,
+}
+
+/// Terms that were accepted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Terms {
+    pub version: String,
+    pub signed_by: String,
+    pub title: String,
+}
+
+/// A text that messages are written from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Template {
+    pub title: String,
+    pub body: String,
+    pub locale: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +90,8 @@ pub(super) struct Staff {
     pub key: String,
     pub name: String,
     pub title: Option<String>,
+    /// What they are worth looking at for.
+    pub see: String,
     pub assignments: Vec<Assigned>,
 }
 
@@ -56,6 +101,20 @@ pub(super) struct Staff {
 pub(super) struct Assigned {
     pub unit: Option<String>,
     pub roles: Vec<Role>,
+}
+
+/// Somebody who acts for others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Guardian {
+    pub key: String,
+    pub identity: String,
+    pub given: String,
+    pub family: String,
+    /// What they are worth looking at for.
+    pub see: String,
+    /// The keys of the citizens for whom they act.
+    pub of: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -68,6 +127,8 @@ pub(super) struct Citizen {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub locale: String,
+    /// What they are worth looking at for.
+    pub see: String,
     pub enrollments: Vec<TakingPart>,
 }
 
@@ -76,22 +137,45 @@ pub(super) struct Citizen {
 pub(super) struct TakingPart {
     pub program: String,
     pub unit: String,
+    /// Who treats, the one first who looks after it.
     pub therapists: Vec<String>,
-    /// Whole weeks since the start; a planned one has not started.
+    /// Whether the citizen started it by themselves, and had no therapist of their own then.
+    #[serde(default)]
+    pub by_themselves: bool,
+    /// Whole weeks since the start.
     pub weeks_ago: i64,
-    /// How it stands today.
-    pub status: Status,
+    /// In how many days it starts, where it was planned yesterday.
+    pub starts_in_days: Option<i64>,
     /// The part of the steps that are done today, 0 to 1.
     pub completes: f64,
     pub signs_in: SignsIn,
-    /// By form, what is answered each time that it is sent.
+    /// By form, what is answered each time that it is sent, or in the step where it stands.
+    #[serde(default)]
     pub answers: BTreeMap<String, Answered>,
+    /// By kind, what they measure in the evenings.
+    #[serde(default)]
+    pub measurements: BTreeMap<String, Measurements>,
     /// What they and their therapist write to each other.
     #[serde(default)]
     pub messages: Vec<Written>,
     /// What is planned for them.
     #[serde(default)]
     pub activities: Vec<Activity>,
+    /// What else is done.
+    #[serde(default)]
+    pub deeds: Vec<Occasion<Deed>>,
+}
+
+/// A measurement now and then.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Measurements {
+    /// The first evening.
+    pub days_ago: i64,
+    /// Every so manieth evening.
+    pub every: i64,
+    /// One after the other; those that are null are not measured.
+    pub values: Vec<Option<f64>>,
 }
 
 /// A message.
@@ -103,12 +187,17 @@ pub(super) struct Written {
     pub at: LocalTime,
     pub from: Audience,
     pub text: String,
+    /// The name of a file in `demo/attachments` that goes with it.
+    pub file: Option<String>,
 }
 
 /// Something that the therapist plans with them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Activity {
+    /// Whether the citizen plans it, and not the therapist.
+    #[serde(default)]
+    pub by_themselves: bool,
     pub title: String,
     /// When it is planned, and its first day.
     pub days_ago: i64,
@@ -125,6 +214,8 @@ pub(super) struct Activity {
 #[serde(deny_unknown_fields)]
 pub(super) struct Registered {
     pub done: bool,
+    /// How it was beforehand and afterwards.
+    pub before: Option<i32>,
     pub rating: Option<i32>,
     pub note: Option<String>,
 }
@@ -167,7 +258,16 @@ pub(super) enum Filled {
 
 impl People {
     pub(super) fn read() -> Result<Self> {
-        serde_saphyr::from_str(file("people.yaml")?).context("demo/people.yaml cannot be read")
+        let mut people: Self =
+            serde_saphyr::from_str(file("people.yaml")?).context("demo/people.yaml cannot be read")?;
+        let mut files: Vec<_> = DEMO.get_dir("citizens").context("no citizens")?.files().collect();
+        files.sort_by_key(|file| file.path());
+        let citizens = files.into_iter().map(|file| {
+            let text = file.contents_utf8().unwrap_or_default();
+            serde_saphyr::from_str(text).with_context(|| format!("{} cannot be read", file.path().display()))
+        });
+        people.citizens = citizens.collect::<Result<_>>()?;
+        Ok(people)
     }
 }
 
@@ -193,6 +293,8 @@ pub struct Persona {
     pub kind: Kind,
     /// What they are, in a few words.
     pub role: String,
+    /// What they are worth looking at for, in a line.
+    pub see: String,
 }
 
 /// Everybody whom the development issuer signs in, staff first.
@@ -222,13 +324,22 @@ pub fn personas() -> Result<Vec<Persona>> {
             name: staff.name.clone(),
             kind: Kind::Staff,
             role: roles.join(", "),
+            see: staff.see.clone(),
         }
+    });
+    let guardians = people.guardians.iter().map(|guardian| Persona {
+        key: guardian.key.clone(),
+        name: format!("{} {}", guardian.given, guardian.family),
+        kind: Kind::Guardian,
+        role: "guardian".to_owned(),
+        see: guardian.see.clone(),
     });
     let citizens = people.citizens.iter().map(|citizen| Persona {
         key: citizen.key.clone(),
         name: format!("{} {}", citizen.given, citizen.family),
         kind: Kind::Citizen,
         role: "citizen".to_owned(),
+        see: citizen.see.clone(),
     });
-    Ok(staff.chain(citizens).collect())
+    Ok(staff.chain(citizens).chain(guardians).collect())
 }

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use entity::{delivery, dispatch, enrollment, evaluation, reminder, store::Store};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use entity::store::Store;
 use worker::{Worker, channel::mail::Mailer, config::Config};
 
 use super::told;
@@ -20,39 +19,19 @@ impl<'a> Work<'a> {
         Self { store, worker }
     }
 
-    /// Moves the clock on to `then`, stopping wherever something is due on the way.
+    /// Moves the clock on to `then`, stopping wherever something is due on the way. What is due is done.
     pub(super) async fn until(&self, then: DateTime<Utc>) -> Result<()> {
-        while let Some(due) = self.next_due(then).await? {
+        while let Some(due) = self.worker.next_due(then).await.map_err(told)? {
             self.store.clock().set(due);
             self.now().await?;
         }
         self.store.clock().set(then);
-        self.now().await
+        Ok(())
     }
 
     /// Does what is due now.
     pub(super) async fn now(&self) -> Result<()> {
-        self.worker.run_until_idle().await.map_err(told)?;
+        self.worker.run_due().await.map_err(told)?;
         Ok(())
-    }
-
-    /// The next instant after now and before `then` at which the worker has something to do.
-    async fn next_due(&self, then: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-        macro_rules! next {
-            ($($table:ident),*) => {
-                [$($table::Entity::find()
-                    .select_only()
-                    .column($table::Column::DueAt)
-                    .filter($table::Column::DueAt.gt(self.store.now()))
-                    .filter($table::Column::DueAt.lt(then))
-                    .order_by_asc($table::Column::DueAt)
-                    .limit(1)
-                    .into_tuple::<DateTime<Utc>>()
-                    .one(self.store.connection())
-                    .await?),*]
-            };
-        }
-        let next = next!(evaluation, dispatch, reminder, delivery, enrollment);
-        Ok(next.into_iter().flatten().min())
     }
 }

@@ -7,6 +7,7 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_graphql::{Response, ServerError, parser::types::OperationType};
+use entity::viewer::Who;
 use futures_util::{FutureExt, SinkExt, Stream, StreamExt, stream};
 use poem::web::websocket::{Message, WebSocketStream};
 use serde_json::{Map, Value};
@@ -25,9 +26,9 @@ use crate::{
 
 /// How long a client may take to sign in.
 const INIT: Duration = Duration::from_secs(10);
-/// How often the token's end is looked at.
+/// How often the end of a token is looked at, and the place of staff anew.
 const GLANCE: Duration = Duration::from_secs(1);
-/// How often a client is pinged, and its place looked at anew.
+/// How often a client is pinged.
 const PULSE: Duration = Duration::from_secs(15);
 /// How long nothing may come from a client.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -105,6 +106,14 @@ pub(super) async fn serve(socket: WebSocketStream, app: Arc<App>, speaks: bool, 
     }
 }
 
+/// Goes on where whoever signed in is still who they were.
+async fn still(app: &App, signed_in: &SignedIn) -> Result<(), End> {
+    match app.sign_in.is_still(signed_in).await {
+        Ok(true) | Err(AuthError::Unavailable) => Ok(()),
+        _ => Err(Close::FORBIDDEN.into()),
+    }
+}
+
 impl Connection {
     async fn run(&mut self) -> End {
         let stop = self.app.stop.clone();
@@ -117,7 +126,7 @@ impl Connection {
             let done = tokio::select! {
                 () = stop.cancelled() => Err(Close::GOING_AWAY.into()),
                 () = &mut init, if self.signed_in.is_none() => Err(Close::INIT_TIMEOUT.into()),
-                _ = glance.tick() => self.glance(),
+                _ = glance.tick() => self.glance().await,
                 _ = pulse.tick() => self.pulse().await,
                 message = self.socket.next() => self.receive(message).await,
                 Some((id, response)) = self.running.next() => self.next(&id, response).await,
@@ -128,23 +137,30 @@ impl Connection {
         }
     }
 
-    fn glance(&self) -> Result<(), End> {
+    /// Lets go of people whose token has expired, and of staff who lost their place since they signed in, whom memory knows.
+    async fn glance(&mut self) -> Result<(), End> {
         match &self.signed_in {
             Some(signed_in) if self.app.store.now() >= signed_in.until => Err(Close::EXPIRED.into()),
+            Some(signed_in) if matches!(signed_in.who, Who::Staff { .. }) => still(&self.app, signed_in).await,
             _ => Ok(()),
         }
     }
 
-    /// Lets go of clients that are gone, and of people who lost their place since they signed in.
+    /// Lets go of guardians who lost their place, whom memory does not know, before anything more is done for them.
+    async fn guardian(&mut self) -> Result<(), End> {
+        match &self.signed_in {
+            Some(signed_in) if matches!(signed_in.who, Who::Guardian { .. }) => still(&self.app, signed_in).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets go of clients that are gone, and of everybody who lost their place.
     async fn pulse(&mut self) -> Result<(), End> {
         if self.heard.elapsed() >= SILENCE {
             return Err(End::Gone);
         }
         if let Some(signed_in) = &self.signed_in {
-            match self.app.sign_in.is_still(signed_in).await {
-                Ok(true) | Err(AuthError::Unavailable) => {}
-                _ => return Err(Close::FORBIDDEN.into()),
-            }
+            still(&self.app, signed_in).await?;
         }
         self.write(Message::Ping(Vec::new())).await
     }
@@ -189,6 +205,7 @@ impl Connection {
             Some(signed_in) => signed_in.who.clone(),
             None => return Err(Close::UNAUTHORIZED.into()),
         };
+        self.guardian().await?;
         self.app.sign_in.note(&who).await;
         if self.running.contains_key(&id) {
             // A close frame carries 123 bytes at most.
@@ -226,6 +243,7 @@ impl Connection {
             self.running.remove(id);
             return self.send(&FromServer::Complete { id }).await;
         };
+        self.guardian().await?;
         if was_executed(&response) {
             let payload = (&response).into();
             return self.send(&FromServer::Next { id, payload }).await;

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     act::Act,
-    dispatch::{Column, DispatchStatus, Entity, Model},
+    dispatch::{self, Column, DispatchStatus, Entity, Model},
     enrollment,
     error::{Error, Result, UserError},
-    viewer::Who,
+    viewer::{Permission, Who},
 };
 
 /// A dispatch that the viewer may see, with its enrollment, which nobody else changes until the end.
@@ -34,7 +34,33 @@ pub(super) async fn locked(act: &mut Act, dispatch_id: Uuid) -> Result<(enrollme
 /// A dispatch that the viewer may answer now, as [`locked`].
 pub(super) async fn answerable(act: &mut Act, dispatch_id: Uuid) -> Result<(enrollment::Model, Model)> {
     may_answer(act)?;
+    open_now(act, dispatch_id).await
+}
+
+/// A dispatch that staff who treat may answer now in the citizen's place, as [`locked`].
+pub(super) async fn answerable_by_staff(act: &mut Act, dispatch_id: Uuid) -> Result<(enrollment::Model, Model)> {
+    must_treat(act)?;
+    open_now(act, dispatch_id).await
+}
+
+/// Staff who treat change what was answered; nobody else.
+pub(super) fn must_treat(act: &Act) -> Result<(), UserError> {
+    match act.viewer.may(Permission::Treat) {
+        true => Ok(()),
+        false => Err(UserError::not_allowed(
+            "Only staff who treat may do this: ask a therapist of the program.",
+        )),
+    }
+}
+
+/// A dispatch that can be answered at this instant, as [`locked`].
+async fn open_now(act: &mut Act, dispatch_id: Uuid) -> Result<(enrollment::Model, Model)> {
     let (enrollment, dispatch) = locked(act, dispatch_id).await?;
+    let hidden = dispatch::hidden(&act.store, &act.tx, &act.viewer, std::iter::once(&dispatch), act.now).await?;
+    if hidden.contains(&dispatch.id) {
+        return Err(UserError::not_found("dispatchId", "form").into());
+    }
+    must_go_on(&enrollment, OVER)?;
     must_be_open(&dispatch, act.now)?;
     if dispatch.available_at > act.now {
         let message = "This form cannot be answered yet.";
@@ -49,7 +75,7 @@ pub(super) fn may_answer(act: &Act) -> Result<(), UserError> {
     match act.viewer.who {
         Who::Citizen { .. } | Who::Guardian { .. } | Who::System => Ok(()),
         Who::Staff { .. } => Err(UserError::not_allowed(
-            "Only the citizen, or a guardian of theirs, answers a form.",
+            "Only the citizen, or a guardian of theirs, answers a form: use answerOnBehalf to answer in their place.",
         )),
     }
 }
@@ -68,6 +94,17 @@ pub(super) fn must_be_open(dispatch: &Model, now: DateTime<Utc>) -> Result<(), U
     }
 }
 
+/// Refuses what nobody does any more in an enrollment that has ended.
+pub(super) fn must_go_on(enrollment: &enrollment::Model, message: &str) -> Result<(), UserError> {
+    match enrollment.has_ended() {
+        true => Err(UserError::new("ENDED", "", message)),
+        false => Ok(()),
+    }
+}
+
+/// What is said to those who would go on in a program that has ended.
+pub(super) const OVER: &str = "The program has ended.";
+
 pub(super) fn must_be_active(enrollment: &enrollment::Model) -> Result<(), UserError> {
     match enrollment.status.0 {
         Status::Active => Ok(()),
@@ -75,7 +112,7 @@ pub(super) fn must_be_active(enrollment: &enrollment::Model) -> Result<(), UserE
         Status::Paused => Err(not_active(
             "The program is paused: forms can be answered when it goes on.",
         )),
-        Status::Completed | Status::Withdrawn => Err(not_active("The program has ended.")),
+        Status::Completed | Status::Withdrawn => must_go_on(enrollment, OVER),
     }
 }
 
@@ -84,7 +121,7 @@ pub(super) fn not_active(message: &str) -> UserError {
 }
 
 pub(super) fn has_ended(enrollment: &enrollment::Model) -> bool {
-    matches!(enrollment.status.0, Status::Completed | Status::Withdrawn)
+    enrollment.has_ended()
 }
 
 /// What is wrong with answers, each at its item. Keys of items may hold points, so the path is not written as one text.

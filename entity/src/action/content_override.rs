@@ -1,9 +1,16 @@
-//! Showing, hiding and opening modules and sections for one enrollment.
+//! Showing, hiding and opening modules and sections for one enrollment, at once or from an instant on.
+
+mod effect;
+
+pub use effect::run;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
+use super::opening;
 use crate::{
     act::{Act, BATCH, Cause},
     content::Content,
@@ -33,6 +40,8 @@ pub struct Change {
     pub target: Target,
     /// Shown or hidden; as it was where absent.
     pub visible: Option<bool>,
+    /// From when it is shown or hidden; at once where absent. Whatever is said of that later takes its place.
+    pub visible_from: Option<DateTime<Utc>>,
     /// From when it is open; as it was where absent.
     pub opens_at: Option<DateTime<Utc>>,
     /// Opens it now, unless it is open.
@@ -41,6 +50,28 @@ pub struct Change {
     pub reason: Option<String>,
     /// Who.
     pub cause: Cause,
+}
+
+/// How many enrollments can be changed at once by hand.
+pub const MOST: usize = 100;
+
+/// Makes the same change in several enrollments; each has its outcome. One that is named twice is changed once.
+///
+/// # Errors
+/// `TOO_MANY` at `enrollmentIds`. When the database fails.
+pub async fn change_each(act: &mut Act, enrollments: &[Uuid], change: &Change) -> Result<Vec<Outcome<Uuid>>> {
+    if enrollments.len() > MOST {
+        let message = format!("At most {MOST} enrollments at once, please.");
+        return Err(UserError::new("TOO_MANY", "enrollmentIds", message).into());
+    }
+    let each: BTreeSet<Uuid> = enrollments.iter().copied().collect();
+    let changes = each.iter().map(|id| Change {
+        enrollment_id: *id,
+        ..change.clone()
+    });
+    let outcomes = self::change(act, &changes.collect::<Vec<_>>()).await?;
+    let outcomes: BTreeMap<Uuid, Outcome<Uuid>> = each.into_iter().zip(outcomes).collect();
+    Ok(enrollments.iter().filter_map(|id| outcomes.get(id).cloned()).collect())
 }
 
 /// Makes the changes; each gives the enrollment. Who treats at the unit may, and Handrail itself.
@@ -90,7 +121,11 @@ fn one(
 ) -> Result<std::result::Result<Option<content_override::Model>, UserError>> {
     let (id, key, opens_at) = match &change.target {
         Target::Module(key) => match content.module_by_key(key) {
-            Some(module) => (module.row.id, key, overlay.module_opens_at(content, row, module.row.id)),
+            Some(module) => (
+                module.row.id,
+                key,
+                overlay.module_opens_at(content, row, module.row.id, act.now),
+            ),
             None => return Ok(Err(UserError::not_found("moduleKey", "module"))),
         },
         Target::Section(key) => match content.section_by_key(key) {
@@ -107,30 +142,60 @@ fn one(
         let message = "Say what to change: whether it is shown, or from when it is open.";
         return Ok(Err(UserError::new("REQUIRED", "visible", message)));
     }
-    let reason = match input::note(change.reason.as_deref(), "reason") {
-        Ok(reason) => reason,
+    let said = match said(act, change) {
+        Ok(said) => said,
         Err(refused) => return Ok(Err(refused)),
     };
     let is_open = opens_at.is_some_and(|at| at <= act.now);
-    let opens_at = change.opens_at.or((change.open && !is_open).then_some(act.now));
+    let opens_at = said.opens_at.or((change.open && !is_open).then_some(act.now));
     if change.visible.is_none() && opens_at.is_none() {
         return Ok(Ok(None));
     }
     let is_module = matches!(change.target, Target::Module(_));
     // Each is later than the one before it, so that the latest is the latest.
     let after = overlay.overrides.last().map(|last| last.at + Duration::microseconds(1));
-    let made = content_override::Model {
+    let at = after.map_or(act.now, |after| after.max(act.now));
+    let mut made = content_override::Model {
         id: act.id(),
         enrollment_id: row.id,
         module_id: is_module.then_some(id),
         section_id: (!is_module).then_some(id),
         visible: change.visible,
+        visible_from: said.visible_from,
         opens_at,
-        reason: act.store.keyring().seal_option(reason.as_deref())?,
+        due_at: None,
+        reason: act.store.keyring().seal_option(said.reason.as_deref())?,
         actor: change.cause.actor.into(),
-        at: after.map_or(act.now, |after| after.max(act.now)),
+        at,
     };
+    made.due_at = made.comes_after(at);
+    let mut before = opening::open_by_themselves(act, content, row, overlay);
     overlay.overrides.push(made.clone());
     act.happened(row, EventKind::ContentChanged, change.cause, Some(id), Some(key));
+    // What is changed itself is told already.
+    before.insert(id);
+    let open = opening::open_by_themselves(act, content, row, overlay);
+    opening::tell(act, content, row, (&open, &before), change.cause);
     Ok(Ok(Some(made)))
+}
+
+/// What of a change is written as it was said, once it is checked.
+struct Said {
+    visible_from: Option<DateTime<Utc>>,
+    opens_at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+}
+
+fn said(act: &Act, change: &Change) -> std::result::Result<Said, UserError> {
+    if change.visible_from.is_some() && change.visible.is_none() {
+        let message = "Say whether it is shown or hidden from then on.";
+        return Err(UserError::new("REQUIRED", "visible", message));
+    }
+    let instant = |at: Option<DateTime<Utc>>, path| at.map(|at| input::instant(at, act.now, path)).transpose();
+    Ok(Said {
+        // From a time that has passed is at once.
+        visible_from: instant(change.visible_from, "visibleFrom")?.filter(|from| *from > act.now),
+        opens_at: instant(change.opens_at, "opensAt")?,
+        reason: input::note(change.reason.as_deref(), "reason")?,
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rules::{
-    definition::{CatchUp, Recipients},
+    definition::Recipients,
     facts::{Audience, Channel},
 };
 use sea_orm::{
@@ -19,13 +19,12 @@ use crate::{
     applies::{Asked, SkipReason},
     assignment::{Posts, Role},
     citizen, contact_choice,
-    delivery::{ActiveModel, Column, DeliveryStatus, Entity, Model, is_one_of, role_of},
+    delivery::{ActiveModel, Column, DeliveryStatus, Entity, Item, Model, is_one_of, role_of},
     enrollment, enrollment_therapist,
     error::Result,
     quiet_hours::QuietHours,
-    reminder, staff,
+    reminder, reminder_staff, staff,
     stored::{self, Stored},
-    viewer::Actor,
 };
 
 /// Whom reminders may reach.
@@ -200,30 +199,6 @@ fn asked(reminder: &reminder::Model) -> Vec<Channel> {
     asked
 }
 
-/// What several reminders may remind of, for the same person.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Item {
-    Form(Uuid),
-    Rule(String),
-}
-
-/// What a reminder is one of several of; none where each is to be told: what somebody asks for by hand, a rung of an
-/// escalation, and what a rule says that catches up with all.
-fn item(reminder: &reminder::Model, asked: &Asked) -> Option<Item> {
-    // Those that a form brings with it come after it, whoever sent the form.
-    let is_by_hand = matches!(reminder.actor.0, Actor::Staff(_)) && reminder.remind_at <= reminder.created_at;
-    if reminder.flag_id.is_some() || is_by_hand {
-        return None;
-    }
-    if let Some(dispatch) = reminder.dispatch_id {
-        return Some(Item::Form(dispatch));
-    }
-    match asked.rule(reminder)? {
-        (_, Some(rule)) if rule.limits.catch_up == CatchUp::All => None,
-        (key, _) => Some(Item::Rule(key.to_owned())),
-    }
-}
-
 /// Of those that wait to tell the same person of the same on the same channel, in the quiet hours or after an attempt that
 /// failed, lets only the last leave: nobody is told twice in a morning.
 pub(super) async fn collapse(act: &Act, made: &[Model], enrollments: &HashMap<Uuid, enrollment::Model>) -> Result<()> {
@@ -252,9 +227,12 @@ pub(super) async fn collapse(act: &Act, made: &[Model], enrollments: &HashMap<Uu
         reminders.extend(found.all(&act.tx).await?);
     }
     let asked = Asked::read(&act.tx, &reminders, enrollments, act.now).await?;
-    let items: HashMap<Uuid, (Item, bool)> = reminders
-        .iter()
-        .filter_map(|reminder| Some((reminder.id, (item(reminder, &asked)?, reminder.bypass_quiet_hours))))
+    // Of rungs each that has left its ladder is told.
+    let items: HashMap<Uuid, (Item, bool)> = (reminders.iter().filter(|reminder| reminder.flag_id.is_none()))
+        .filter_map(|reminder| {
+            let item = Item::of_reminder(reminder, &asked)?;
+            Some((reminder.id, (item, reminder.bypass_quiet_hours)))
+        })
         .collect();
     let mut superseded = Vec::new();
     for rows in waiting.into_values() {
@@ -273,6 +251,18 @@ pub(super) async fn collapse(act: &Act, made: &[Model], enrollments: &HashMap<Uu
         }
     }
     for chunk in superseded.chunks(BATCH) {
+        // A worker may have taken it by now: what it holds is neither changed nor waited for.
+        let still_wait = Entity::find()
+            .filter(is_one_of(chunk))
+            .filter(Column::Status.eq(Stored(DeliveryStatus::Ready)));
+        let still_wait: Vec<(DateTime<Utc>, Uuid)> = act
+            .store
+            .skip_locked(still_wait)
+            .select_only()
+            .columns([Column::CreatedAt, Column::Id])
+            .into_tuple()
+            .all(&act.tx)
+            .await?;
         let change = ActiveModel {
             status: Set(DeliveryStatus::Skipped.into()),
             reason: Set(Some(stored::word(&SkipReason::Superseded))),
@@ -281,9 +271,7 @@ pub(super) async fn collapse(act: &Act, made: &[Model], enrollments: &HashMap<Uu
         };
         Entity::update_many()
             .set(change)
-            .filter(is_one_of(chunk))
-            // A worker may have taken it by now.
-            .filter(Column::Status.eq(Stored(DeliveryStatus::Ready)))
+            .filter(is_one_of(&still_wait))
             .exec(&act.tx)
             .await?;
     }
@@ -364,8 +352,14 @@ async fn staff_of(
     let roles = [Role::Therapist, Role::UnitAdministrator];
     let posts = Posts::read(&act.tx, &act.store.directory(), &units, &roles, act.now).await?;
     let named = therapists(act, &to_staff).await?;
+    let meant = reminder_staff::named(&act.tx, to_staff.iter().map(|(reminder, _)| *reminder)).await?;
     let recipients = |(reminder, enrollment): &(&reminder::Model, &enrollment::Model)| {
         let unit = enrollment.unit_id;
+        if let Some(meant) = meant.get(&reminder.id) {
+            // Nobody else is told where they do not treat there any more.
+            let still_there = meant.iter().filter(|staff| posts.has(**staff, unit, Role::Therapist));
+            return (reminder.id, still_there.copied().collect());
+        }
         let named = named.get(&enrollment.id).into_iter().flatten().copied();
         let mut staff: Vec<Uuid> = match reminder.recipients.map(|recipients| recipients.0) {
             Some(Recipients::Therapists) | None => {

@@ -1,5 +1,9 @@
 //! Sending forms, and everything that becomes of a form that was sent except its answer.
 
+mod changing;
+
+pub use changing::{Expiry, Move, cancel, reschedule};
+
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::Arc,
@@ -10,13 +14,15 @@ use rules::{
     answer::{self, Answers},
     facts::Audience,
     period::Period,
+    validate::Function,
     window::Window,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
 use super::{
-    answerable::{answerable, has_ended, locked, may_answer, must_be_active, must_be_open, not_active, refused},
+    answerable::{answerable, has_ended, may_answer, must_be_active, must_go_on, refused},
+    offered::Missing,
     reminder,
 };
 use crate::{
@@ -27,11 +33,12 @@ use crate::{
     enrollment,
     error::{Error, Outcome, Result, UserError},
     event::EventKind,
-    progress,
+    form_schedule, progress,
     reminder::Model as Reminder,
     store::Hint,
     stored::Stored,
-    viewer::{Permission, Who},
+    template::FORM_WAITING,
+    viewer::Who,
 };
 
 /// A form to be sent.
@@ -54,23 +61,24 @@ pub struct Send {
     pub cause: Cause,
 }
 
-/// The template of the reminders that a form brings with it.
-pub const FORM_WAITING: &str = "form-waiting";
-
 /// How many reminders a form may bring with it.
 const MOST_REMINDERS: usize = 20;
 
 /// Sends forms; each gives the dispatch.
 ///
 /// # Errors
-/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `NOT_ACTIVE` once the enrollment has
-/// ended, `BAD_PERIOD`, `TOO_MANY`.
+/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `NOT_OFFERED`, `ENDED` once the enrollment has
+/// ended, `BAD_PERIOD`, `TOO_MANY`, and for rules `SCHEDULE_OFF`.
 pub async fn send(act: &mut Act, sends: &[Send]) -> Result<Vec<Outcome<Uuid>>> {
     let ids: Vec<Uuid> = sends.iter().map(|send| send.enrollment_id).collect();
     let enrollments = act.treated(&ids).await?;
     let contents = contents(act, &enrollments).await?;
+    let forms = Missing::read(act, Function::Forms, enrollments.values()).await?;
+    let reminders = Missing::read(act, Function::Reminders, enrollments.values()).await?;
+    let by_rules = sends.iter().filter(|send| send.firing_id.is_some());
+    let off = form_schedule::off(&act.tx, by_rules.map(|send| send.enrollment_id)).await?;
     let mut outcomes = Vec::with_capacity(sends.len());
-    let (mut dispatches, mut reminders) = (Vec::new(), Vec::new());
+    let (mut dispatches, mut planned) = (Vec::new(), Vec::new());
     for send in sends {
         let enrollment = enrollments.get(&send.enrollment_id);
         let content = enrollment.and_then(|enrollment| contents.get(&enrollment.version_id));
@@ -78,18 +86,33 @@ pub async fn send(act: &mut Act, sends: &[Send]) -> Result<Vec<Outcome<Uuid>>> {
             outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
             continue;
         };
-        match decide(act, enrollment, content, send) {
+        if send.firing_id.is_some() && off.contains(&(enrollment.id, send.form_key.clone())) {
+            let message = "The schedule of this form is switched off in this enrollment.";
+            outcomes.push(Err(vec![UserError::new("SCHEDULE_OFF", "formKey", message)]));
+            continue;
+        }
+        let is_by_hand = send.firing_id.is_none() && !send.remind_after.is_empty();
+        let offered = forms
+            .refuse(enrollment, "enrollmentId")
+            .and_then(|()| match is_by_hand {
+                true => reminders.refuse(enrollment, "remindAfter"),
+                false => Ok(()),
+            });
+        match offered.and_then(|()| decide(act, enrollment, content, send)) {
             Err(error) => outcomes.push(Err(vec![error])),
-            Ok((dispatch, planned)) => {
+            Ok((dispatch, reminding)) => {
                 outcomes.push(Ok(dispatch.id));
                 sent(act, enrollment, &dispatch, send.cause);
                 dispatches.push(dispatch);
-                reminders.extend(planned);
+                // What a rule sends comes without them where there are none.
+                if !reminders.is_missed_by(enrollment) {
+                    planned.extend(reminding);
+                }
             }
         }
     }
     act.insert::<Entity>(&dispatches).await?;
-    act.insert::<crate::reminder::Entity>(&reminders).await?;
+    act.insert::<crate::reminder::Entity>(&planned).await?;
     Ok(outcomes)
 }
 
@@ -113,11 +136,10 @@ fn decide(
         .forms
         .get(&send.form_key)
         .ok_or_else(|| UserError::not_found("formKey", "form in this program"))?;
-    if has_ended(enrollment) {
-        return Err(not_active(
-            "This enrollment has ended: nothing can be sent in it any more.",
-        ));
-    }
+    must_go_on(
+        enrollment,
+        "This enrollment has ended: nothing can be sent in it any more.",
+    )?;
     if send.remind_after.len() > MOST_REMINDERS {
         let message = format!("At most {MOST_REMINDERS} reminders, please.");
         return Err(UserError::new("TOO_MANY", "remindAfter", message));
@@ -177,6 +199,7 @@ fn decide(
             rung: None,
             recipients: None,
             office_hours: false,
+            note: None,
         })
         .collect();
     Ok((dispatch, reminders))
@@ -230,7 +253,7 @@ fn sent(act: &mut Act, enrollment: &enrollment::Model, dispatch: &Model, cause: 
 ///
 /// # Errors
 /// When the step is not there, hidden or without such a form (`NOT_FOUND`), not open (`NOT_AVAILABLE`), or the enrollment
-/// is not active (`NOT_ACTIVE`).
+/// is not active (`NOT_ACTIVE`, `ENDED`).
 pub async fn open_form(act: &mut Act, enrollment_id: Uuid, step_id: Uuid, form_key: &str) -> Result<Uuid> {
     may_answer(act)?;
     let enrollment = act.enrollment(enrollment_id, "stepId").await?;
@@ -239,10 +262,9 @@ pub async fn open_form(act: &mut Act, enrollment_id: Uuid, step_id: Uuid, form_k
     let overlays = progress::load(&act.tx, &act.viewer, &[enrollment_id]).await?;
     let overlay = overlays.get(&enrollment_id).cloned().unwrap_or_default();
     let not_found = || UserError::not_found("stepId", "step");
-    let (module, section, step) = content.step(step_id).ok_or_else(not_found)?;
-    if !overlay.module_visible(module.row.id) || !overlay.section_visible(section.row.id) {
-        return Err(not_found().into());
-    }
+    let found = content.step(step_id);
+    let found = found.filter(|_| overlay.step_visible(&content, step_id, act.now));
+    let (_, section, step) = found.ok_or_else(not_found)?;
     if !overlay
         .section_availability(&content, &enrollment, section.row.id, act.now)
         .open
@@ -278,8 +300,8 @@ pub async fn open_form(act: &mut Act, enrollment_id: Uuid, step_id: Uuid, form_k
 /// Saves answers without submitting them; gives the dispatch.
 ///
 /// # Errors
-/// When it cannot be answered (`ALREADY_ANSWERED`, `EXPIRED`, `CANCELLED`, `NOT_AVAILABLE`, `NOT_ACTIVE`), or an answer is of
-/// the wrong type, at `answers.<item>`.
+/// When it cannot be answered (`ALREADY_ANSWERED`, `EXPIRED`, `CANCELLED`, `NOT_AVAILABLE`, `NOT_ACTIVE`, `ENDED`), or an
+/// answer is of the wrong type, at `answers.<item>`.
 pub async fn save_draft(act: &mut Act, dispatch_id: Uuid, answers: &Answers) -> Result<Uuid> {
     let (enrollment, dispatch) = answerable(act, dispatch_id).await?;
     let form = act.store.library().form(&act.tx, dispatch.form_version_id).await?;
@@ -300,19 +322,6 @@ pub async fn save_draft(act: &mut Act, dispatch_id: Uuid, answers: &Answers) -> 
         .await?;
     act.changed(enrollment.citizen_id);
     Ok(dispatch_id)
-}
-
-/// Takes a form back; gives the dispatch.
-///
-/// # Errors
-/// When it is not there (`NOT_FOUND`), or not open any more (`ALREADY_ANSWERED`, `EXPIRED`, `CANCELLED`).
-pub async fn cancel(act: &mut Act, dispatch_id: Uuid) -> Result<Uuid> {
-    if !act.viewer.may(Permission::Treat) {
-        return Err(UserError::not_found("dispatchId", "form").into());
-    }
-    let (enrollment, dispatch) = locked(act, dispatch_id).await?;
-    must_be_open(&dispatch, act.now)?;
-    take_back(act, &enrollment, &dispatch, DispatchStatus::Cancelled).await
 }
 
 /// The citizen would rather not answer; gives the dispatch.
@@ -372,20 +381,7 @@ pub async fn due(act: &mut Act, limit: u64) -> Result<usize> {
             .order_by_asc(Column::DueAt)
             .limit(limit)
     };
-    let ids: Vec<Uuid> = act
-        .store
-        .skip_locked(due())
-        .select_only()
-        .column(Column::EnrollmentId)
-        .into_tuple()
-        .all(&act.tx)
-        .await?;
-    let enrollments = act.free_enrollments(&ids).await?;
-    // Read again under the locks: another worker, or an answer, may have been faster.
-    let rows = due()
-        .filter(Column::EnrollmentId.is_in(enrollments.keys().copied()))
-        .all(&act.tx)
-        .await?;
+    let (enrollments, rows) = act.claim(due, Column::EnrollmentId).await?;
     let handled = rows.len();
     let cause = act.cause();
     let (mut opened, mut expired, mut cancelled) = (Vec::new(), Vec::new(), Vec::new());

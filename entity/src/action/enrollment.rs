@@ -1,57 +1,38 @@
-//! The life of an enrollment: started, paused, resumed, completed, withdrawn.
+//! The life of an enrollment: started, moved in time, paused, resumed, handed over, completed, withdrawn, and closed to the
+//! citizen some time after its end.
+
+mod planning;
+mod start;
+mod transfer;
+
+pub use planning::{set_end, set_start};
+pub use start::{EnrollMyself, MOST, StartEnrollment, Started, enroll_myself, start, start_all};
+pub use transfer::{Transfer, set_therapists, transfer};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Duration, SubsecRound, Utc};
+use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
+use futures_util::FutureExt;
 use rules::{facts::Status, period::Period};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, DatabaseBackend, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{LockBehavior, LockType, OnConflict},
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
-use super::{
-    access_block,
-    answerable::has_ended,
-    citizen::{self as citizens, NewCitizen},
-    dispatch::cancel_all,
-};
+use super::{batches, dispatch::cancel_all, opening};
 use crate::{
-    act::{Act, BATCH, Cause},
-    assignment::Role,
-    attention, citizen,
-    directory::Published,
-    enrollment, enrollment_end, enrollment_status, enrollment_therapist,
+    act::{Act, BATCH, Cause, TICK},
+    enrollment, enrollment_end, enrollment_status,
     error::{Error, Outcome, Result, UserError},
-    evaluation,
     event::EventKind,
-    input::{self, Complaints},
+    input, program_version,
+    seal::Sealed,
+    store::Store,
     stored::{self, Stored},
-    unit,
     viewer::{Permission, Who},
 };
-
-/// A program to be started for a citizen.
-#[derive(Clone, Default)]
-pub struct StartEnrollment {
-    /// The program, by its slug; its published version is taken.
-    pub program_slug: String,
-    /// The unit.
-    pub unit_id: Uuid,
-    /// The citizen.
-    pub citizen: NewCitizen,
-    /// When it starts; now where absent.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// Who treats: staff with the role THERAPIST at the unit.
-    pub therapist_ids: Vec<Uuid>,
-    /// The IANA time zone; the unit's where absent.
-    pub zone: Option<String>,
-    /// The language, a BCP 47 tag; the citizen's where absent.
-    pub locale: Option<String>,
-}
 
 /// A state that an enrollment is to come into.
 #[derive(Clone, Debug)]
@@ -66,200 +47,91 @@ pub struct StatusChange {
     pub reason: Option<String>,
 }
 
-/// The smallest step between two instants.
-const TICK: Duration = Duration::microseconds(1);
-
 /// How far ahead a start may be planned.
-const AHEAD: Duration = Duration::days(2 * 366);
+const FURTHEST: Duration = Duration::days(2 * 366);
 
-/// Starts a program for a citizen, at once or later; gives the enrollment. Whoever administers enrollments at the unit may, and
-/// Handrail itself, which alone may start it in the past.
+/// The one enrollment, where the viewer administers it and it has not ended.
 ///
 /// # Errors
-/// Refusals with paths as in the input: `unitId`, `programSlug`, `citizen.email` …; `ALREADY_ENROLLED`; `ACCESS_BLOCKED`.
-pub async fn start(act: &mut Act, start: &StartEnrollment) -> Result<Uuid> {
-    let unit = administered(act, start.unit_id)?;
-    let published = act.store.directory().programs().get(&start.program_slug).cloned();
-    let published = published.ok_or_else(|| UserError::not_found("programSlug", "published program"))?;
-
-    let mut complaints = Complaints::default();
-    let zone = complaints.take(input::zone(start.zone.as_deref().unwrap_or(&unit.zone), "timeZone"));
-    let locale = start
-        .locale
-        .as_deref()
-        .map(|locale| complaints.take(input::locale(locale, "locale")));
-    let starts_at = start.starts_at.map_or(act.now, |at| at.trunc_subsecs(6));
-    if let Err(error) = sensible(act, starts_at, zone) {
-        complaints.add(error);
+/// `NOT_FOUND` or `ENDED`, both at `enrollmentId`.
+async fn under_way(act: &mut Act, id: Uuid) -> Result<enrollment::Model> {
+    if !act.viewer.may(Permission::Administer) {
+        return Err(UserError::not_found(PATH, "enrollment").into());
     }
-    let therapists: BTreeSet<Uuid> = start.therapist_ids.iter().copied().collect();
-    for (index, staff) in start.therapist_ids.iter().enumerate() {
-        if !act.store.directory().has_role(*staff, unit.id, Role::Therapist) {
-            complaints.add(UserError::not_found(
-                &format!("therapistIds.{index}"),
-                "therapist of this unit",
-            ));
-        }
+    let row = act.enrollment(id, PATH).await?;
+    if row.has_ended() {
+        return Err(over().into());
     }
-    // What is wrong with the citizen is told together with the rest.
-    let citizen = match citizens::register(act, &start.citizen, "citizen").await {
-        Ok(citizen) => citizen,
-        Err(Error::Refused(errors)) => {
-            complaints.extend(errors);
-            complaints.refuse()?;
-            return Err(UserError::not_found("citizen", "citizen").into());
-        }
-        Err(error) => return Err(error),
-    };
-    complaints.refuse()?;
-    let citizen = held(act, citizen).await?;
-    free_to_start(act, &citizen, &unit, &published).await?;
+    Ok(row)
+}
 
-    let content = act.store.library().content(&act.tx, published.version).await?;
-    let duration = content.version.duration.clone();
-    let active = starts_at <= act.now;
-    let mut row = enrollment::Model {
-        id: act.id(),
-        citizen_id: citizen.id,
-        unit_id: unit.id,
-        program_id: published.program.id,
-        version_id: published.version,
-        status: Stored(if active { Status::Active } else { Status::Planned }),
-        zone: zone.name().to_owned(),
-        locale: locale.unwrap_or(citizen.locale),
-        starts_at,
-        started_at: active.then_some(starts_at),
-        ends_at: ends_at(duration.as_deref(), starts_at, zone),
-        ended_at: None,
+/// Where the inputs name the enrollment.
+const PATH: &str = "enrollmentId";
+
+fn over() -> UserError {
+    let message = "This enrollment has ended: to go on, start the program anew.";
+    UserError::new("ENDED", PATH, message)
+}
+
+/// Starts a planned enrollment now. Gives it. Who may: see [`change_status`].
+///
+/// # Errors
+/// `NOT_FOUND`, `ENDED`, and `BAD_TRANSITION` where it has started, at `enrollmentId`; `TOO_LONG` at `reason`.
+pub async fn activate(act: &mut Act, id: Uuid, reason: Option<String>) -> Result<Uuid> {
+    go_on(act, id, Status::Planned, reason).await
+}
+
+/// Resumes a paused enrollment now. Gives it. Who may: see [`change_status`].
+///
+/// # Errors
+/// As [`activate`]; `BAD_TRANSITION` where it is not paused.
+pub async fn resume(act: &mut Act, id: Uuid, reason: Option<String>) -> Result<Uuid> {
+    go_on(act, id, Status::Paused, reason).await
+}
+
+async fn go_on(act: &mut Act, id: Uuid, from: Status, reason: Option<String>) -> Result<Uuid> {
+    let row = under_way(act, id).await?;
+    if row.status.0 != from {
+        let message = format!(
+            "This enrollment is {}, not {}.",
+            stored::word(&row.status.0),
+            stored::word(&from)
+        );
+        return Err(UserError::new("BAD_TRANSITION", PATH, message).into());
+    }
+    let change = StatusChange {
+        enrollment_id: id,
+        status: Status::Active,
         resumes_at: None,
-        due_at: None,
-        last_activity_at: None,
-        unread_by_staff: 0,
-        unread_by_citizen: 0,
-        attention: attention::key(None, None, 0),
-        created_at: act.now,
-    };
-    row.due_at = due_at(&row);
-    row.clone().into_active_model().reset_all().insert(&act.tx).await?;
-    let history = enrollment_status::ActiveModel {
-        enrollment_id: Set(row.id),
-        at: Set(starts_at.min(act.now)),
-        status: Set(row.status),
-        reason: Set(None),
-        actor: Set(act.viewer.actor().into()),
-    };
-    history.insert(&act.tx).await?;
-    if let Some(end) = end(&row, starts_at.min(act.now), act.cause()) {
-        act.insert::<enrollment_end::Entity>(&[end]).await?;
-    }
-    treat(act, row.id, &therapists).await?;
-    let evaluation = evaluation::ActiveModel {
-        enrollment_id: Set(row.id),
-        due_at: Set(Some(act.now)),
-        // What happens at the very start is still to be judged.
-        evaluated_until: Set(starts_at.min(act.now) - TICK),
-        failures: Set(0),
-        failed_at: Set(None),
-    };
-    evaluation.insert(&act.tx).await?;
-    let kind = if active {
-        EventKind::EnrollmentStarted
-    } else {
-        EventKind::EnrollmentPlanned
+        reason,
     };
     let cause = act.cause();
-    act.happened(&row, kind, cause, None, None);
-    Ok(row.id)
+    let outcome = change_status(act, &[change], cause).await?.pop();
+    let outcome = outcome.unwrap_or_else(|| Err(vec![UserError::not_found(PATH, "enrollment")]));
+    outcome.map_err(Error::Refused)
 }
 
-/// The unit, where the viewer may start enrollments there.
-fn administered(act: &Act, id: Uuid) -> Result<unit::Model> {
-    let here = act.viewer.who == Who::System || act.viewer.unit() == Some(id);
-    let unit = act.store.directory().unit(id).cloned();
-    let unit = unit.filter(|_| here && act.viewer.may(Permission::Administer));
-    unit.ok_or_else(|| UserError::not_found("unitId", "unit").into())
-}
-
-/// Whether a start is not before today and not absurdly far ahead.
-fn sensible(act: &Act, starts_at: DateTime<Utc>, zone: Tz) -> std::result::Result<(), UserError> {
-    let today = rules::zone::start_of_day(zone, rules::zone::local_day(zone, act.now));
-    if starts_at < today && act.viewer.who != Who::System {
-        return Err(UserError::new(
-            "IN_THE_PAST",
-            "startsAt",
-            "A program can start today or later.",
-        ));
-    }
-    if starts_at > act.now + AHEAD {
-        return Err(UserError::new(
-            "TOO_FAR_AHEAD",
-            "startsAt",
-            "A program can be planned two years ahead at most.",
-        ));
-    }
-    Ok(())
-}
-
-/// The citizen, held until the end so that nobody else starts something for them meanwhile.
-async fn held(act: &Act, id: Uuid) -> Result<citizen::Model> {
-    let mut select = citizen::Entity::find_by_id(id);
-    if act.store.backend() == DatabaseBackend::Postgres {
-        select = select.lock(LockType::NoKeyUpdate);
-    }
-    let citizen = select.one(&act.tx).await?;
-    citizen.ok_or_else(|| UserError::not_found("citizen", "citizen").into())
-}
-
-async fn free_to_start(act: &Act, citizen: &citizen::Model, unit: &unit::Model, published: &Published) -> Result<()> {
-    if act.viewer.who != Who::System && access_block::standing(act, citizen.id, unit.id).await?.is_some() {
-        let message = "The citizen has blocked this unit: they have to lift the block first.";
-        return Err(UserError::new("ACCESS_BLOCKED", "citizen", message).into());
-    }
-    let going_on = [Status::Planned, Status::Active, Status::Paused].map(Stored);
-    let same = enrollment::Entity::find()
-        .filter(enrollment::Column::CitizenId.eq(citizen.id))
-        .filter(enrollment::Column::UnitId.eq(unit.id))
-        .filter(enrollment::Column::ProgramId.eq(published.program.id))
-        .filter(enrollment::Column::Status.is_in(going_on));
-    if same.count(&act.tx).await? > 0 {
-        let message = "The citizen takes part in this program at this unit already: end that first.";
-        return Err(UserError::new("ALREADY_ENROLLED", "citizen", message).into());
-    }
-    Ok(())
-}
-
-async fn treat(act: &Act, enrollment: Uuid, therapists: &BTreeSet<Uuid>) -> Result<()> {
-    if therapists.is_empty() {
-        return Ok(());
-    }
-    let rows = therapists.iter().map(|staff| enrollment_therapist::ActiveModel {
-        enrollment_id: Set(enrollment),
-        staff_id: Set(*staff),
-        valid_from: Set(act.now),
-        valid_until: Set(None),
-    });
-    enrollment_therapist::Entity::insert_many(rows)
-        .exec_without_returning(&act.tx)
-        .await?;
-    Ok(())
-}
-
-/// Changes states; each gives the enrollment. Whoever administers enrollments at the unit may, and Handrail itself.
+/// Changes states; each gives the enrollment. Whoever administers enrollments at the unit may, and Handrail itself; a citizen,
+/// or a guardian of theirs, may withdraw from what they started by themselves.
 ///
 /// # Errors
-/// When the database fails. What one change is refused for stands in its outcome.
+/// When the database fails. What one change is refused for stands in its outcome: `NOT_FOUND`, `ENDED` and `BAD_TRANSITION` at
+/// `enrollmentId`, `IN_THE_PAST` and `TOO_FAR_AHEAD` at `resumesAt`, `TOO_LONG` at `reason`.
 pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause) -> Result<Vec<Outcome<Uuid>>> {
     let ids: Vec<Uuid> = changes.iter().map(|change| change.enrollment_id).collect();
     let mut enrollments = act.enrollments(&ids).await?;
     let latest = latest_statuses(act, &enrollments).await?;
+    let own = started_by_themselves(act, &ids).await?;
     let mut outcomes = Vec::with_capacity(changes.len());
-    let mut rows = Vec::new();
+    let (mut rows, mut started) = (Vec::new(), Vec::new());
     let (mut history, mut ends) = (Vec::new(), Vec::new());
     for change in changes {
+        let may = act.viewer.may(Permission::Administer)
+            || (change.status == Status::Withdrawn && own.contains(&change.enrollment_id));
         // Taken out, so that a second change of the same enrollment finds nothing to change.
         let row = enrollments.remove(&change.enrollment_id);
-        let Some(row) = row.filter(|_| act.viewer.may(Permission::Administer)) else {
-            outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
+        let Some(row) = row.filter(|_| may) else {
+            outcomes.push(Err(vec![UserError::not_found(PATH, "enrollment")]));
             continue;
         };
         let reason = match input::note(change.reason.as_deref(), "reason") {
@@ -271,7 +143,7 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
         };
         let content = act.store.library().content(&act.tx, row.version_id).await?;
         let ended_before = row.ends_at;
-        let (row, kind) = match changed(row, change, content.version.duration.as_deref(), act.now) {
+        let (row, kind) = match changed(row, change, &content.version, act.now) {
             Ok(changed) => changed,
             Err(refused) => {
                 outcomes.push(Err(vec![refused]));
@@ -295,10 +167,13 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
             actor: Set(cause.actor.into()),
         });
         if row.ends_at != ended_before {
-            ends.extend(end(&row, after, cause));
+            ends.push(end(&row, after, None, cause));
         }
         act.happened(&row, kind, cause, None, None);
         outcomes.push(Ok(row.id));
+        if kind == EventKind::EnrollmentStarted {
+            started.push(row.clone());
+        }
         rows.push(row);
     }
     write(act, &rows).await?;
@@ -308,24 +183,83 @@ pub async fn change_status(act: &mut Act, changes: &[StatusChange], cause: Cause
             .await?;
     }
     act.insert::<enrollment_end::Entity>(&ends).await?;
+    opening::begin(act, &started).await?;
     // Nobody can answer any more what is still open.
-    rows.retain(has_ended);
+    rows.retain(enrollment::Model::has_ended);
     cancel_all(act, &rows, cause).await?;
     Ok(outcomes)
 }
 
-/// Does what is due: planned starts, pauses that end by themselves, ends. Gives how many were done, at most `limit`.
+/// As [`due`], in a unit of work of its own. A batch that fails is halved until the enrollment that it fails for is alone; that
+/// one is set aside for a while and logged, and the others go on.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn due(act: &mut Act, limit: u64) -> Result<usize> {
-    let mut select = enrollment::Entity::find()
-        .filter(enrollment::Column::DueAt.lte(act.now))
+/// When the database is away or busy: then the same batch is tried again later.
+pub async fn run(store: &Store, limit: u64) -> Result<usize> {
+    batches::run(
+        store,
+        those_due(store.now(), limit, None)
+            .select_only()
+            .column(enrollment::Column::Id),
+        |act, of| due_of(act, limit, of).boxed(),
+        |store, id, error| set_aside(store, id, error).boxed(),
+    )
+    .await
+}
+
+async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
+    tracing::error!(enrollment = %id, reason = error.kind(), "the state of an enrollment cannot be changed, and it is set aside");
+    batches::set_aside::<enrollment::Entity>(store, (enrollment::Column::Id, id), enrollment::Column::DueAt).await
+}
+
+/// The enrollments that are due, or those of them that are given, longest due first.
+fn those_due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<enrollment::Entity> {
+    let due = enrollment::Entity::find()
+        .filter(enrollment::Column::DueAt.lte(now))
         .order_by_asc(enrollment::Column::DueAt)
         .limit(limit);
-    if act.store.backend() == DatabaseBackend::Postgres {
-        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    match of {
+        Some(ids) => due.filter(enrollment::Column::Id.is_in(ids.iter().copied())),
+        None => due,
     }
+}
+
+/// The enrollments that the citizen who asks started by themselves, or a guardian for them; none for staff.
+async fn started_by_themselves(act: &Act, ids: &[Uuid]) -> Result<BTreeSet<Uuid>> {
+    use enrollment_status::Column;
+    let mut own = BTreeSet::new();
+    if !matches!(act.viewer.who, Who::Citizen { .. } | Who::Guardian { .. }) {
+        return Ok(own);
+    }
+    for chunk in ids.chunks(BATCH) {
+        let by_citizens = Condition::any()
+            .add(Column::Actor.like("CITIZEN:%"))
+            .add(Column::Actor.like("GUARDIAN:%"));
+        let started: Vec<Uuid> = enrollment_status::Entity::find()
+            .select_only()
+            .column(Column::EnrollmentId)
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(Column::Status.eq(Stored(Status::Active)))
+            .filter(by_citizens)
+            .into_tuple()
+            .all(&act.tx)
+            .await?;
+        own.extend(started);
+    }
+    Ok(own)
+}
+
+/// Does what is due: planned starts, pauses that end by themselves, ends, and what can be read no longer after its end. Gives how
+/// many were done, at most `limit`.
+///
+/// # Errors
+/// When the database fails, or the content of a program cannot be read.
+pub async fn due(act: &mut Act, limit: u64) -> Result<usize> {
+    due_of(act, limit, None).await
+}
+
+async fn due_of(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
+    let select = act.store.skip_locked(those_due(act.now, limit, of));
     let mut changes = Vec::new();
     let mut nothing = Vec::new();
     for mut row in select.all(&act.tx).await? {
@@ -335,7 +269,9 @@ pub async fn due(act: &mut Act, limit: u64) -> Result<usize> {
             Status::Active | Status::Paused if past(row.ends_at) => Status::Completed,
             Status::Paused if past(row.resumes_at) => Status::Active,
             _ => {
-                row.due_at = due_at(&row);
+                let content = act.store.library().content(&act.tx, row.version_id).await?;
+                close(&mut row, &content.version, act.now);
+                row.due_at = due_at(&row, &content.version);
                 nothing.push(row);
                 continue;
             }
@@ -357,7 +293,7 @@ pub async fn due(act: &mut Act, limit: u64) -> Result<usize> {
 fn changed(
     mut row: enrollment::Model,
     change: &StatusChange,
-    duration: Option<&str>,
+    version: &program_version::Model,
     now: DateTime<Utc>,
 ) -> std::result::Result<(enrollment::Model, EventKind), UserError> {
     let kind = match (row.status.0, change.status) {
@@ -365,20 +301,29 @@ fn changed(
             // Late, because nobody looked in time, it counts from when it was planned; early, from now.
             let started_at = row.starts_at.min(now);
             row.started_at = Some(started_at);
-            row.ends_at = ends_at(duration, started_at, row.tz());
+            if !has_chosen_end(&row, version) {
+                row.ends_at = ends_at(version, started_at, row.tz());
+            }
             EventKind::EnrollmentStarted
         }
         (Status::Paused, Status::Active) => EventKind::EnrollmentResumed,
         (Status::Active, Status::Paused) => EventKind::EnrollmentPaused,
+        // Another end of the same pause.
+        (Status::Paused, Status::Paused) if change.resumes_at != row.resumes_at => EventKind::EnrollmentRescheduled,
+        (Status::Paused, Status::Paused) => {
+            let message = "It is paused until then already: give another end of the pause.";
+            return Err(UserError::new("BAD_TRANSITION", PATH, message));
+        }
         (Status::Active | Status::Paused, Status::Completed) => EventKind::EnrollmentCompleted,
         (Status::Planned | Status::Active | Status::Paused, Status::Withdrawn) => EventKind::EnrollmentWithdrawn,
+        (Status::Completed | Status::Withdrawn, _) => return Err(over()),
         (from, to) => {
             let message = format!(
                 "An enrollment that is {} cannot become {}.",
                 stored::word(&from),
                 stored::word(&to)
             );
-            return Err(UserError::new("BAD_TRANSITION", "status", message));
+            return Err(UserError::new("BAD_TRANSITION", PATH, message));
         }
     };
     if change.resumes_at.is_some_and(|at| at <= now) {
@@ -388,35 +333,53 @@ fn changed(
             "A pause can end later than now only.",
         ));
     }
+    let resumes_at = change.resumes_at;
+    let resumes_at = resumes_at.map(|at| input::instant(at, now, "resumesAt")).transpose()?;
     row.status = change.status.into();
-    row.resumes_at = change.resumes_at.filter(|_| change.status == Status::Paused);
-    row.ended_at = matches!(change.status, Status::Completed | Status::Withdrawn).then_some(now);
-    row.due_at = due_at(&row);
+    row.resumes_at = resumes_at.filter(|_| change.status == Status::Paused);
+    row.ended_at = row.has_ended().then_some(now);
+    close(&mut row, version, now);
+    row.due_at = due_at(&row, version);
     Ok((row, kind))
 }
 
-/// When the status changes by itself next.
-fn due_at(row: &enrollment::Model) -> Option<DateTime<Utc>> {
+/// Closes to the citizen what has ended and can be read no longer.
+fn close(row: &mut enrollment::Model, version: &program_version::Model, now: DateTime<Utc>) {
+    if row.readable_until(version).is_some_and(|until| until <= now) {
+        row.closed_at = row.closed_at.or(Some(now));
+    }
+}
+
+/// When it changes by itself next: its status, or whether the citizen can read it.
+fn due_at(row: &enrollment::Model, version: &program_version::Model) -> Option<DateTime<Utc>> {
     match row.status.0 {
         Status::Planned => Some(row.starts_at),
         Status::Active => row.ends_at,
         Status::Paused => row.resumes_at.into_iter().chain(row.ends_at).min(),
-        Status::Completed | Status::Withdrawn => None,
+        Status::Completed | Status::Withdrawn if row.closed_at.is_some() => None,
+        Status::Completed | Status::Withdrawn => row.readable_until(version),
     }
 }
 
-fn ends_at(duration: Option<&str>, start: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
-    Some(duration?.parse::<Period>().ok()?.add_to(start, zone))
+/// When an enrollment that starts at `start` ends, as its program says.
+fn ends_at(version: &program_version::Model, start: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+    Some(version.duration.as_deref()?.parse::<Period>().ok()?.add_to(start, zone))
 }
 
-/// The decision on when an enrollment is to end, for its history; none where it has no end.
-fn end(row: &enrollment::Model, at: DateTime<Utc>, cause: Cause) -> Option<enrollment_end::Model> {
-    row.ends_at.map(|ends_at| enrollment_end::Model {
+/// Whether somebody said when a planned enrollment is to end, other than its program does.
+fn has_chosen_end(row: &enrollment::Model, version: &program_version::Model) -> bool {
+    row.ends_at != ends_at(version, row.starts_at, row.tz())
+}
+
+/// The decision on when an enrollment is to end, for its history.
+fn end(row: &enrollment::Model, at: DateTime<Utc>, reason: Option<Sealed>, cause: Cause) -> enrollment_end::Model {
+    enrollment_end::Model {
         enrollment_id: row.id,
         at,
-        ends_at: Some(ends_at),
+        ends_at: row.ends_at,
+        reason,
         actor: cause.actor.into(),
-    })
+    }
 }
 
 async fn latest_statuses(
@@ -449,11 +412,13 @@ async fn write(act: &Act, rows: &[enrollment::Model]) -> Result<()> {
         let there = OnConflict::column(Column::Id)
             .update_columns([
                 Column::Status,
+                Column::StartsAt,
                 Column::StartedAt,
                 Column::EndsAt,
                 Column::EndedAt,
                 Column::ResumesAt,
                 Column::DueAt,
+                Column::ClosedAt,
             ])
             .to_owned();
         enrollment::Entity::insert_many(rows)

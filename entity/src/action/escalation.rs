@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use rules::{definition::Rung, facts::Audience};
+use rules::{definition::Rung, facts::Audience, validate::Function};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{LockType, Query},
 };
 use uuid::Uuid;
 
-use super::{delivery, reminder as reminding};
+use super::{delivery, offered::Missing, reminder as reminding};
 use crate::{
     act::{Act, BATCH, Cause},
     applies::SkipReason,
@@ -62,13 +62,15 @@ struct Open {
 /// evaluated: nobody could have taken it on before.
 ///
 /// # Errors
-/// When the database fails. `NOT_FOUND` stands in the outcome where there is no open flag to staff of the kind.
+/// When the database fails. `NOT_FOUND` stands in the outcome where there is no open flag to staff of the kind, `NOT_OFFERED` where
+/// the program has no reminders.
 pub async fn escalate(act: &mut Act, ladders: &[Ladder]) -> Result<Vec<Outcome<Uuid>>> {
     if ladders.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = ladders.iter().map(|ladder| ladder.enrollment_id).collect();
     let enrollments = act.treated(&ids).await?;
+    let missing = Missing::read(act, Function::Reminders, enrollments.values()).await?;
     let flags = open_flags(act, &enrollments).await?;
     let mut started = started(act, &flags).await?;
     let units = enrollments.values().map(|enrollment| enrollment.unit_id);
@@ -82,6 +84,10 @@ pub async fn escalate(act: &mut Act, ladders: &[Ladder]) -> Result<Vec<Outcome<U
             outcomes.push(Err(vec![UserError::not_found("kind", "open flag")]));
             continue;
         };
+        if let Err(refused) = missing.refuse(enrollment, "enrollmentId") {
+            outcomes.push(Err(vec![refused]));
+            continue;
+        }
         outcomes.push(Ok(open.flag));
         if started.insert((open.flag, open.opening, ladder.rule_key.clone())) {
             let hours = hours.get(&enrollment.unit_id).filter(|_| ladder.office_hours);
@@ -133,6 +139,7 @@ fn new(
         rung: Some(rung.key.clone()),
         recipients: Some(rung.to.into()),
         office_hours: ladder.office_hours,
+        note: None,
     })
 }
 

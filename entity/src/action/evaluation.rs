@@ -5,18 +5,20 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe};
 
 use chrono::{DateTime, Duration, Utc};
+use futures_util::FutureExt;
 use rules::{
     evaluation::{Evaluation, RuleSet, State, evaluate},
     facts::Facts,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    Select,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
 use super::{
-    firing,
+    batches, firing,
     flag::{self, Ended},
 };
 use crate::{
@@ -28,7 +30,6 @@ use crate::{
     rule::RuleBook,
     rule_state,
     store::{Hint, Store},
-    viewer::Viewer,
 };
 
 /// How many enrollments a batch takes at most on SQLite.
@@ -46,42 +47,27 @@ pub async fn run(store: &Store, limit: u64) -> Result<usize> {
     } else {
         limit.min(SQLITE_BATCH)
     };
-    match batch(store, limit, None).await {
-        Ok(done) => Ok(done),
-        Err(error) if error.is_transient() => Err(error),
-        Err(_) => {
-            // Whatever is due now, in halves. Another worker may take some of it meanwhile, which is as well.
-            let due = due(store, limit).await?;
-            let mut done = 0;
-            let mut pending = vec![due];
-            while let Some(ids) = pending.pop() {
-                match batch(store, limit, Some(&ids)).await {
-                    Ok(count) => done += count,
-                    Err(error) if error.is_transient() => return Err(error),
-                    Err(error) => match ids.split_at_checked(ids.len() / 2) {
-                        Some((left, right)) if !left.is_empty() => {
-                            pending.push(right.to_vec());
-                            pending.push(left.to_vec());
-                        }
-                        _ => done += set_aside(store, &ids, &error).await?,
-                    },
-                }
-            }
-            Ok(done)
-        }
-    }
+    batches::run(
+        store,
+        due(store.now(), limit, None)
+            .select_only()
+            .column(evaluation::Column::EnrollmentId),
+        |act, of| evaluate_claimed(act, limit, of).boxed(),
+        |store, id, error| set_aside(store, id, error).boxed(),
+    )
+    .await
 }
 
-async fn due(store: &Store, limit: u64) -> Result<Vec<Uuid>> {
-    Ok(evaluation::Entity::find()
-        .select_only()
-        .column(evaluation::Column::EnrollmentId)
-        .filter(evaluation::Column::DueAt.lte(store.now()))
+/// The enrollments that are due, or those of them that are given, longest due first.
+fn due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<evaluation::Entity> {
+    let due = evaluation::Entity::find()
+        .filter(evaluation::Column::DueAt.lte(now))
         .order_by_asc(evaluation::Column::DueAt)
-        .limit(limit)
-        .into_tuple()
-        .all(store.connection())
-        .await?)
+        .limit(limit);
+    match of {
+        Some(ids) => due.filter(evaluation::Column::EnrollmentId.is_in(ids.iter().copied())),
+        None => due,
+    }
 }
 
 /// How long an enrollment is set aside after it failed for the nth time in a row: 1, 2, 4 … minutes, an hour at most.
@@ -89,48 +75,29 @@ fn pause(failures: i32) -> Duration {
     Duration::minutes(1_i64 << failures.clamp(0, 6)).min(Duration::hours(1))
 }
 
-async fn set_aside(store: &Store, ids: &[Uuid], error: &Error) -> Result<usize> {
+async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
     let now = store.now();
-    for id in ids {
-        let Some(row) = evaluation::Entity::find_by_id(*id).one(store.connection()).await? else {
-            continue;
-        };
-        let detail = if let Error::Corrupt(what) = error {
-            what.as_str()
-        } else {
-            ""
-        };
-        tracing::error!(enrollment = %id, failures = row.failures + 1, reason = error.kind(), detail, "an enrollment cannot be evaluated and is set aside");
-        evaluation::Entity::update_many()
-            .col_expr(evaluation::Column::Failures, Expr::value(row.failures + 1))
-            .col_expr(evaluation::Column::FailedAt, Expr::value(row.failed_at.unwrap_or(now)))
-            .col_expr(evaluation::Column::DueAt, Expr::value(now + pause(row.failures)))
-            .filter(evaluation::Column::EnrollmentId.eq(*id))
-            .exec(store.connection())
-            .await?;
-    }
-    Ok(ids.len())
+    let Some(row) = evaluation::Entity::find_by_id(id).one(store.connection()).await? else {
+        return Ok(());
+    };
+    let detail = if let Error::Corrupt(what) = error {
+        what.as_str()
+    } else {
+        ""
+    };
+    tracing::error!(enrollment = %id, failures = row.failures + 1, reason = error.kind(), detail, "an enrollment cannot be evaluated and is set aside");
+    evaluation::Entity::update_many()
+        .col_expr(evaluation::Column::Failures, Expr::value(row.failures + 1))
+        .col_expr(evaluation::Column::FailedAt, Expr::value(row.failed_at.unwrap_or(now)))
+        .col_expr(evaluation::Column::DueAt, Expr::value(now + pause(row.failures)))
+        .filter(evaluation::Column::EnrollmentId.eq(id))
+        .exec(store.connection())
+        .await?;
+    Ok(())
 }
 
-/// One batch in one transaction: what is due, or of that only `ids`.
-async fn batch(store: &Store, limit: u64, ids: Option<&[Uuid]>) -> Result<usize> {
-    let mut act = store.act(&Viewer::system()).await?;
-    match evaluate_claimed(&mut act, limit, ids).await {
-        Ok(0) => Ok(0),
-        Ok(done) => {
-            act.commit().await?;
-            Ok(done)
-        }
-        Err(error) => {
-            // What it holds is free again before anybody looks for it in smaller parts.
-            act.undo().await;
-            Err(error)
-        }
-    }
-}
-
-async fn evaluate_claimed(act: &mut Act, limit: u64, ids: Option<&[Uuid]>) -> Result<usize> {
-    let claimed = claim(act, limit, ids).await?;
+async fn evaluate_claimed(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
+    let claimed = claim(act, limit, of).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
@@ -196,27 +163,13 @@ pub(super) struct Decided {
 
 /// Takes rows that are due together with their enrollments. Rows that somebody else holds are skipped, never waited for, so
 /// that no two units of work can wait for each other.
-async fn claim(act: &Act, limit: u64, ids: Option<&[Uuid]>) -> Result<Vec<(evaluation::Model, enrollment::Model)>> {
-    let mut select = evaluation::Entity::find()
-        .filter(evaluation::Column::DueAt.lte(act.now))
-        .order_by_asc(evaluation::Column::DueAt)
-        .limit(limit);
-    if let Some(ids) = ids {
-        select = select.filter(evaluation::Column::EnrollmentId.is_in(ids.iter().copied()));
-    }
-    let skip_locked = act.store.backend() == DatabaseBackend::Postgres;
-    if skip_locked {
-        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    let due = select.all(&act.tx).await?;
-    let mut enrollments = enrollment::Entity::find()
+async fn claim(act: &Act, limit: u64, of: Option<&[Uuid]>) -> Result<Vec<(evaluation::Model, enrollment::Model)>> {
+    let due = act.store.skip_locked(due(act.now, limit, of)).all(&act.tx).await?;
+    let enrollments = enrollment::Entity::find()
         .filter(enrollment::Column::Id.is_in(due.iter().map(|row| row.enrollment_id)))
         .order_by_asc(enrollment::Column::Id);
-    if skip_locked {
-        enrollments = enrollments.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
+    let enrollments = act.store.skip_locked(enrollments).all(&act.tx).await?;
     let mut due: HashMap<Uuid, evaluation::Model> = due.into_iter().map(|row| (row.enrollment_id, row)).collect();
-    let enrollments = enrollments.all(&act.tx).await?;
     Ok(enrollments
         .into_iter()
         .filter_map(|row| Some((due.remove(&row.id)?, row)))

@@ -3,28 +3,35 @@
 //! Of a kind and audience an enrollment has one unresolved flag, with its causes beside it. It is as serious as the most
 //! serious of the causes that stand.
 
+mod assigning;
 mod ending;
+mod handling;
 mod history;
+mod reopening;
 
+pub use assigning::assign;
+pub(super) use assigning::release;
 pub use ending::{Ended, end_causes};
+pub use handling::{acknowledge, acknowledge_each, resolve, resolve_each};
+pub use reopening::{Reopened, reopen};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rules::{
     facts::{Audience, Severity},
-    validate::MAX_KIND,
+    validate::{Function, MAX_KIND},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use self::{ending::ended, history::History};
-use super::escalation;
+use self::history::History;
 use crate::{
     act::{Act, BATCH, Cause},
+    action::offered::Missing,
     enrollment,
     error::{Outcome, Result, UserError},
     event::EventKind,
-    flag::{self, ActiveModel, Column, Entity, FlagStatus, Model},
+    flag::{ActiveModel, Column, Entity, FlagStatus, Model},
     flag_cause, input,
     seal::Sealed,
     stored::Stored,
@@ -69,10 +76,12 @@ struct Raised {
 /// cause makes it more serious; an urgent one opens it again where somebody had taken it on, and is published again.
 ///
 /// # Errors
-/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `REQUIRED`, `TOO_LONG`.
+/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `NOT_OFFERED`, `REQUIRED`,
+/// `TOO_LONG`.
 pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>> {
     let ids: Vec<Uuid> = raises.iter().map(|raise| raise.enrollment_id).collect();
     let enrollments = act.treated(&ids).await?;
+    let missing = Missing::read(act, Function::Flags, enrollments.values()).await?;
     let kinds: BTreeSet<&str> = raises.iter().map(|raise| raise.kind.trim()).collect();
     let mut flags = unresolved(act, &enrollments, &kinds).await?;
     let mut history = History::read(act, enrollments.keys(), flags.values().map(|raised| &raised.row)).await?;
@@ -85,7 +94,8 @@ pub async fn raise(act: &mut Act, raises: &[Raise]) -> Result<Vec<Outcome<Uuid>>
             outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
             continue;
         };
-        let raise = match checked(raise) {
+        let offered = missing.refuse(enrollment, "enrollmentId");
+        let raise = match offered.map_err(|error| vec![error]).and_then(|()| checked(raise)) {
             Ok(raise) => raise,
             Err(errors) => {
                 outcomes.push(Err(errors));
@@ -192,6 +202,7 @@ fn new(act: &Act, raise: &Raise, title: Sealed) -> Model {
         resolved_at: None,
         resolved_by: None,
         escalate_at: None,
+        assigned_to: None,
     }
 }
 
@@ -275,100 +286,4 @@ async fn write(act: &Act, rows: impl Iterator<Item = Model>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Takes a flag on; gives the flag. Taking on what one has taken on is as once.
-///
-/// # Errors
-/// When it is not there or not visible, at `flagId`; `ALREADY_ACKNOWLEDGED` by somebody else; `ALREADY_RESOLVED`.
-pub async fn acknowledge(act: &mut Act, flag_id: Uuid, note: Option<&str>) -> Result<Uuid> {
-    let note = input::note(note, "note")?;
-    let (enrollment, flag) = locked(act, flag_id).await?;
-    if flag.status.0 == FlagStatus::Acknowledged {
-        if flag.acknowledged_by == act.viewer.staff() {
-            return Ok(flag_id);
-        }
-        let message = "Somebody else has taken this flag on already.";
-        return Err(UserError::new("ALREADY_ACKNOWLEDGED", "flagId", message).into());
-    }
-    let set = ActiveModel {
-        status: Set(FlagStatus::Acknowledged.into()),
-        acknowledged_at: Set(Some(act.now)),
-        acknowledged_by: Set(act.viewer.staff()),
-        escalate_at: Set(None),
-        ..ActiveModel::default()
-    };
-    settle(act, &enrollment, &flag, set, note, FlagStatus::Acknowledged).await
-}
-
-/// Resolves a flag and ends its causes; gives the flag.
-///
-/// # Errors
-/// When it is not there or not visible, at `flagId`; `ALREADY_RESOLVED`.
-pub async fn resolve(act: &mut Act, flag_id: Uuid, note: Option<&str>) -> Result<Uuid> {
-    let note = input::note(note, "note")?;
-    let (enrollment, flag) = locked(act, flag_id).await?;
-    flag_cause::Entity::update_many()
-        .set(ended(act))
-        .filter(flag_cause::Column::FlagId.eq(flag_id))
-        .filter(flag_cause::Column::EndedAt.is_null())
-        .exec(&act.tx)
-        .await?;
-    let set = ActiveModel {
-        status: Set(FlagStatus::Resolved.into()),
-        resolved_at: Set(Some(act.now)),
-        resolved_by: Set(act.viewer.staff()),
-        escalate_at: Set(None),
-        ..ActiveModel::default()
-    };
-    settle(act, &enrollment, &flag, set, note, FlagStatus::Resolved).await
-}
-
-/// An unresolved flag that the viewer may see, with its enrollment, which nobody else changes until the end. Whom a flag is
-/// for may take care of it.
-async fn locked(act: &mut Act, flag_id: Uuid) -> Result<(enrollment::Model, Model)> {
-    let not_found = || UserError::not_found("flagId", "flag");
-    if !act.viewer.sees_health() {
-        return Err(not_found().into());
-    }
-    let visible = flag::visible_to(&act.viewer);
-    let find = || Entity::find_by_id(flag_id).filter(visible.clone());
-    let flag = find().one(&act.tx).await?.ok_or_else(not_found)?;
-    let mut enrollments = act.enrollments(&[flag.enrollment_id]).await?;
-    let enrollment = enrollments.remove(&flag.enrollment_id).ok_or_else(not_found)?;
-    // Read again under the lock.
-    let flag = find().one(&act.tx).await?.ok_or_else(not_found)?;
-    if !flag.status.0.is_unresolved() {
-        let message = "This flag is resolved already.";
-        return Err(UserError::new("ALREADY_RESOLVED", "flagId", message).into());
-    }
-    Ok((enrollment, flag))
-}
-
-async fn settle(
-    act: &mut Act,
-    enrollment: &enrollment::Model,
-    flag: &Model,
-    set: ActiveModel,
-    note: Option<String>,
-    status: FlagStatus,
-) -> Result<Uuid> {
-    Entity::update_many()
-        .set(set)
-        .filter(Column::Id.eq(flag.id))
-        .exec(&act.tx)
-        .await?;
-    escalation::stop(act, &[flag.id]).await?;
-    let note = act.store.keyring().seal_option(note.as_deref())?;
-    let cause = act.cause();
-    let mut history = History::read(act, [&enrollment.id], [flag]).await?;
-    history.add(act, flag, status, note, cause);
-    history.write(act).await?;
-    let kind = match status {
-        FlagStatus::Acknowledged => EventKind::FlagAcknowledged,
-        _ => EventKind::FlagResolved,
-    };
-    act.happened(enrollment, kind, cause, Some(flag.id), Some(&flag.kind));
-    act.attention(enrollment.id);
-    Ok(flag.id)
 }

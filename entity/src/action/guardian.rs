@@ -6,10 +6,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::citizen::{DEFAULT_LOCALE, identity_number};
+use super::citizen::identity_number;
 use crate::{
     act::Act,
-    citizen, enrollment,
+    citizen::{self, DEFAULT_LOCALE},
     error::{Result, UserError},
     guardian, guardianship,
     input::{self, Complaints},
@@ -37,12 +37,11 @@ pub struct NewGuardian {
 /// When a field is refused.
 pub async fn register(act: &mut Act, new: &NewGuardian) -> Result<Uuid> {
     only_handrail(act)?;
-    let today = rules::zone::local_day(enrollment::DEFAULT_ZONE, act.now);
     let mut complaints = Complaints::default();
     let number = identity_number(
         &mut complaints,
         &new.personal_identity_number,
-        today,
+        act.now,
         "personalIdentityNumber",
     );
     let given_name = complaints.take(input::name(&new.given_name, "givenName"));

@@ -1,24 +1,37 @@
-//! Sending messages, and noting that they were read.
+//! Sending messages, and noting that they were read or need no answer.
 //!
-//! An enrollment has one thread. What a rule sends, it sends for the unit.
+//! An enrollment has one thread. What a rule sends, it sends for the unit; so does whoever sends to all.
 
-use std::collections::{BTreeMap, HashMap};
+mod draft;
+mod handover;
+mod promise;
+mod template;
+mod to_all;
 
-use rules::facts::Audience;
+pub use draft::{discard_draft, save_draft};
+pub use handover::hand_over;
+pub(super) use promise::bad_promise;
+pub use promise::set_promise;
+pub use template::{SaveTemplate, remove_template, save_template};
+pub use to_all::{ToAll, pass_on, send_to_all};
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rules::{facts::Audience, validate::Function};
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::{Condition, Expr, ExprTrait},
 };
 use uuid::Uuid;
 
-use super::answerable::{has_ended, not_active};
+use super::{answerable::must_go_on, attachment, offered::Missing};
 use crate::{
     act::{Act, BATCH, Cause},
     enrollment,
     error::{Outcome, Result, UserError},
     event::EventKind,
     input,
-    message::{Column, Entity, Model},
+    message::{Column, Entity, Model, unanswered},
     seal::Sealed,
     stored::{self, Stored},
     viewer::{Actor, Who},
@@ -31,8 +44,12 @@ pub struct Send {
     pub enrollment_id: Uuid,
     /// What it says, plain text.
     pub body: String,
+    /// The files that go with it, which its author uploaded; with them it may say nothing.
+    pub attachments: Vec<Uuid>,
     /// The firing of a rule that sends it.
     pub firing_id: Option<Uuid>,
+    /// The message of the unit to all that it is.
+    pub unit_message_id: Option<Uuid>,
     /// Who: citizens and guardians write to the staff, everybody else writes for the staff.
     pub cause: Cause,
 }
@@ -44,22 +61,33 @@ impl Send {
             Actor::Staff(_) | Actor::Rule(_) | Actor::System => Audience::Staff,
         }
     }
+
+    /// Who of the staff writes it as themself.
+    fn staff(&self) -> Option<Uuid> {
+        match self.cause.actor {
+            Actor::Staff(id) if self.unit_message_id.is_none() => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// Sends messages; each gives the message. The citizen may, a guardian of theirs, staff of the unit who treat, and Handrail
 /// itself.
 ///
 /// # Errors
-/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `NOT_ACTIVE` in an enrollment that has
-/// ended, `REQUIRED` or `TOO_LONG` at `body`.
+/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, also at `attachmentIds`, `ENDED` in an
+/// enrollment that has ended, `NOT_OFFERED` where the program has no messages, `REQUIRED` or `TOO_LONG` at `body`, `TOO_MANY`.
 pub async fn send(act: &mut Act, sends: &[Send]) -> Result<Vec<Outcome<Uuid>>> {
     if sends.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = sends.iter().map(|send| send.enrollment_id).collect();
     let enrollments = act.with_health(&ids).await?;
+    let missing = Missing::read(act, Function::Messages, enrollments.values()).await?;
+    let promises = promise::of_versions(act, enrollments.values()).await?;
+    let mut uploads = attachment::unsent(act, sends.iter().flat_map(|send| &send.attachments)).await?;
     let mut outcomes = Vec::with_capacity(sends.len());
-    let mut rows = Vec::new();
+    let (mut rows, mut attached) = (Vec::new(), Vec::new());
     // A rule says the same to many: it is sealed once.
     let mut bodies: HashMap<&str, Sealed> = HashMap::new();
     for send in sends {
@@ -67,13 +95,11 @@ pub async fn send(act: &mut Act, sends: &[Send]) -> Result<Vec<Outcome<Uuid>>> {
             outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
             continue;
         };
-        if has_ended(enrollment) {
-            let message = "This enrollment has ended: nobody writes in it any more.";
-            outcomes.push(Err(vec![not_active(message)]));
-            continue;
-        }
-        let body = match input::plain_text(&send.body, "body") {
-            Ok(body) => body,
+        let checked = may_write(enrollment, &missing)
+            .and_then(|()| body(send))
+            .and_then(|body| Ok((body, attachment::take(&mut uploads, send)?)));
+        let (body, files) = match checked {
+            Ok(checked) => checked,
             Err(refused) => {
                 outcomes.push(Err(vec![refused]));
                 continue;
@@ -84,35 +110,94 @@ pub async fn send(act: &mut Act, sends: &[Send]) -> Result<Vec<Outcome<Uuid>>> {
             None => act.store.keyring().seal(&body)?,
         };
         bodies.insert(&send.body, sealed.clone());
-        let row = new(act, send, sealed);
+        let row = new(act, enrollment, send, sealed, &promises);
         let (kind, sender) = (EventKind::MessageReceived, stored::word(&row.sender.0));
         act.happened(enrollment, kind, send.cause, Some(row.id), Some(&sender));
         if row.sender.0 == Audience::Citizen {
             act.attention(enrollment.id);
         }
         outcomes.push(Ok(row.id));
+        attached.extend((!files.is_empty()).then_some((row.clone(), files)));
         rows.push(row);
     }
     act.insert::<Entity>(&rows).await?;
+    attachment::attach(act, &attached).await?;
     count_unread(act, &rows).await?;
+    note_answered(act, &rows).await?;
+    draft::sent(act, &rows).await?;
     Ok(outcomes)
 }
 
-fn new(act: &Act, send: &Send, body: Sealed) -> Model {
+/// Nobody writes in what has ended, or where the program has no messages.
+fn may_write(enrollment: &enrollment::Model, messages: &Missing) -> Result<(), UserError> {
+    must_go_on(enrollment, "This enrollment has ended: nobody writes in it any more.")?;
+    messages.refuse(enrollment, "enrollmentId")
+}
+
+/// What a message says, which may be nothing beside files.
+fn body(send: &Send) -> Result<String, UserError> {
+    match send.body.trim().is_empty() && !send.attachments.is_empty() {
+        true => Ok(String::new()),
+        false => input::plain_text(&send.body, "body"),
+    }
+}
+
+fn new(act: &Act, enrollment: &enrollment::Model, send: &Send, body: Sealed, promises: &HashMap<Uuid, i32>) -> Model {
     Model {
         id: act.id(),
         enrollment_id: send.enrollment_id,
         sender: send.sender().into(),
-        staff_id: match send.cause.actor {
-            Actor::Staff(id) => Some(id),
-            _ => None,
-        },
+        staff_id: send.staff(),
         firing_id: send.firing_id,
         body,
         sent_at: act.now,
         read_at: None,
         actor: send.cause.actor.into(),
+        read_by: None,
+        unit_message_id: send.unit_message_id,
+        answer_before: match send.sender() {
+            Audience::Citizen => promise::answer_before(act, enrollment, promises),
+            Audience::Staff => None,
+        },
+        answered_at: None,
     }
+}
+
+/// What the citizen wrote is answered when somebody of the staff writes: not by what a rule sends, or the unit to all.
+async fn note_answered(act: &Act, sent: &[Model]) -> Result<()> {
+    let answers = sent.iter().filter(|row| row.staff_id.is_some());
+    let answered: BTreeSet<Uuid> = answers.map(|row| row.enrollment_id).collect();
+    for chunk in answered.into_iter().collect::<Vec<_>>().chunks(BATCH) {
+        Entity::update_many()
+            .col_expr(Column::AnsweredAt, Expr::value(act.now))
+            .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
+            .filter(unanswered())
+            .exec(&act.tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notes that nothing that the citizen has written so far needs an answer, or none any more. Gives the enrollment. For those who
+/// treat, also after its end.
+///
+/// # Errors
+/// When the enrollment is not there or not visible, at `enrollmentId`.
+pub async fn settle(act: &mut Act, enrollment_id: Uuid) -> Result<Uuid> {
+    let mut enrollments = act.treated(&[enrollment_id]).await?;
+    let enrollment = enrollments.remove(&enrollment_id);
+    let enrollment = enrollment.ok_or_else(|| UserError::not_found("enrollmentId", "enrollment"))?;
+    let settled = Entity::update_many()
+        .col_expr(Column::AnsweredAt, Expr::value(act.now))
+        .filter(Column::EnrollmentId.eq(enrollment_id))
+        .filter(unanswered())
+        .exec(&act.tx)
+        .await?;
+    if settled.rows_affected > 0 {
+        let cause = act.cause();
+        act.happened(&enrollment, EventKind::MessagesSettled, cause, None, None);
+    }
+    Ok(enrollment_id)
 }
 
 /// The column that counts what the other side has not read, of what a side sent.
@@ -179,6 +264,7 @@ pub async fn mark_read(act: &mut Act, enrollment_id: Uuid, until: Option<Uuid>) 
     }
     let marked = Entity::update_many()
         .col_expr(Column::ReadAt, Expr::value(act.now))
+        .col_expr(Column::ReadBy, Expr::value(act.viewer.staff()))
         .filter(these)
         .exec(&act.tx)
         .await?;
@@ -194,7 +280,8 @@ pub async fn mark_read(act: &mut Act, enrollment_id: Uuid, until: Option<Uuid>) 
         .filter(enrollment::Column::Id.eq(enrollment_id))
         .exec(&act.tx)
         .await?;
-    act.changed(enrollment.citizen_id);
+    let cause = act.cause();
+    act.told(&enrollment, EventKind::MessagesRead, cause, None, None);
     act.attention(enrollment_id);
     Ok(enrollment_id)
 }

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::escalation;
 use crate::{
     act::Act,
-    assignment::Role,
+    administration_log::{self, AdministrationAct, Entry},
     error::{Error, Result, UserError},
+    input::Complaints,
     office_hours::Opening,
     store::Hint,
     unit,
-    viewer::Who,
 };
 
 /// The most opening hours of a unit: three a day.
@@ -31,49 +31,51 @@ const MOST_CLOSED_DAYS: usize = 400;
 /// they begin.
 pub async fn set(act: &mut Act, unit_id: Uuid, hours: &[Opening], closed_days: &[NaiveDate]) -> Result<Uuid> {
     let unit = unit::Entity::find_by_id(unit_id).one(&act.tx).await?;
-    let unit = unit.filter(|unit| may_set(act, unit));
+    let unit = unit.filter(|unit| act.viewer.administers_unit(unit));
     let unit = unit.ok_or_else(|| UserError::not_found("unitId", "unit"))?;
-    let mut errors = Vec::new();
+    let mut complaints = Complaints::default();
+    check(&mut complaints, hours, closed_days);
+    complaints.refuse()?;
+    let hours: BTreeSet<&Opening> = hours.iter().collect();
+    let closed_days: BTreeSet<&NaiveDate> = closed_days.iter().collect();
+    let written = |error: serde_json::Error| Error::Corrupt(format!("opening hours: {error}"));
+    let hours = serde_json::to_value(hours).map_err(written)?;
+    let closed_days = serde_json::to_value(closed_days).map_err(written)?;
+    if hours == unit.office_hours && closed_days == unit.closed_days {
+        return Ok(unit_id);
+    }
+    let details = vec![
+        ("officeHours", Some(hours.to_string())),
+        ("closedDays", Some(closed_days.to_string())),
+    ];
+    administration_log::write(
+        act,
+        Entry::of_unit(AdministrationAct::OfficeHoursChanged, &unit, details),
+    )
+    .await?;
+    let mut unit = unit.into_active_model();
+    unit.office_hours = Set(hours);
+    unit.closed_days = Set(closed_days);
+    unit.update(&act.tx).await?;
+    escalation::look_again(act, unit_id).await?;
+    act.hint(Hint::Directory);
+    act.unit_changed(unit_id);
+    Ok(unit_id)
+}
+
+/// Complains about what does not make sense.
+pub(super) fn check(complaints: &mut Complaints, hours: &[Opening], closed_days: &[NaiveDate]) {
     for (field, given, most) in [
         ("officeHours", hours.len(), MOST_HOURS),
         ("closedDays", closed_days.len(), MOST_CLOSED_DAYS),
     ] {
         if given > most {
-            errors.push(UserError::new("TOO_MANY", field, format!("At most {most}, please.")));
+            complaints.add(UserError::new("TOO_MANY", field, format!("At most {most}, please.")));
         }
     }
     for (place, _) in hours.iter().enumerate().filter(|(_, opening)| !opening.is_forward()) {
         let message = "Opening hours end later the same day; 00:00 is the end of the day.";
-        errors.push(UserError::new(
-            "BAD_INTERVAL",
-            &format!("officeHours.{place}.until"),
-            message,
-        ));
-    }
-    if !errors.is_empty() {
-        return Err(Error::Refused(errors));
-    }
-    let hours: BTreeSet<&Opening> = hours.iter().collect();
-    let closed_days: BTreeSet<&NaiveDate> = closed_days.iter().collect();
-    let written = |error: serde_json::Error| Error::Corrupt(format!("opening hours: {error}"));
-    let mut unit = unit.into_active_model();
-    unit.office_hours = Set(serde_json::to_value(hours).map_err(written)?);
-    unit.closed_days = Set(serde_json::to_value(closed_days).map_err(written)?);
-    unit.update(&act.tx).await?;
-    escalation::look_again(act, unit_id).await?;
-    act.hint(Hint::Directory);
-    Ok(unit_id)
-}
-
-fn may_set(act: &Act, of: &unit::Model) -> bool {
-    match &act.viewer.who {
-        Who::System => true,
-        Who::Staff {
-            unit, provider, roles, ..
-        } => {
-            (*unit == of.id && roles.contains(&Role::UnitAdministrator))
-                || (*provider == of.provider_id && roles.contains(&Role::ProviderAdministrator))
-        }
-        Who::Citizen { .. } | Who::Guardian { .. } => false,
+        let path = format!("officeHours.{place}.until");
+        complaints.add(UserError::new("BAD_INTERVAL", &path, message));
     }
 }

@@ -1,5 +1,8 @@
 //! Writing and publishing versions of programs.
 
+mod prerequisites;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rules::{form::Form, period::Period, text::Text};
@@ -11,19 +14,19 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::form;
+use self::rows::Rows;
+use super::{form, message::bad_promise, rule};
 use crate::{
     act::{Act, BATCH},
     assignment::Role,
-    block::{self, BlockKind},
-    content_text,
     error::{Error, Result, UserError},
+    feature::Features,
     input::{self, Complaints},
-    module, program,
+    measurement_kind::{MOST_DECIMALS, MeasurementKind},
+    program,
     program_file::{BlockFile, ProgramFile},
     program_form,
     program_version::{self, VersionStatus},
-    section, step,
     store::Hint,
     stored::Stored,
 };
@@ -68,8 +71,11 @@ pub async fn draft(act: &mut Act, file: &ProgramFile, forms: &[Form]) -> Result<
         major,
         minor,
         status: VersionStatus::Draft.into(),
-        features: serde_json::Value::Object(file.features.clone()),
+        features: written(&file.features)?,
+        measurements: written(&file.measurements)?,
         duration: file.duration.map(|duration| duration.to_string()),
+        readable_for: file.readable_for.map(|period| period.to_string()),
+        answer_within: file.answer_within,
         published_at: None,
         created_at: act.now,
     };
@@ -80,7 +86,8 @@ pub async fn draft(act: &mut Act, file: &ProgramFile, forms: &[Form]) -> Result<
         let Some(form) = forms.get(key.as_str()) else { continue };
         let form_version_id = form::save(act, form)
             .await
-            .map_err(|error| below(error, &["forms", &index.to_string()]))?;
+            .map_err(|error| below(error, &["forms", &index.to_string()]))?
+            .version_id;
         pinned.push(program_form::ActiveModel {
             version_id: Set(version.id),
             key: Set(key.clone()),
@@ -90,7 +97,7 @@ pub async fn draft(act: &mut Act, file: &ProgramFile, forms: &[Form]) -> Result<
     let mut rows = Rows::new(act, version.id);
     rows.text(version.id, "title", &file.title);
     rows.text(version.id, "summary", &file.summary);
-    rows.modules(file);
+    rows.modules(file)?;
     let Rows {
         modules,
         sections,
@@ -112,7 +119,8 @@ pub async fn draft(act: &mut Act, file: &ProgramFile, forms: &[Form]) -> Result<
 /// itself.
 ///
 /// # Errors
-/// When there is no such version that still waits to be published, at `versionId`.
+/// When there is no such version that still waits to be published, at `versionId`; `RULE_NEEDS_FUNCTION` where it switches off what
+/// a rule needs that is on, at that function.
 pub async fn publish(act: &mut Act, version: Uuid) -> Result<()> {
     use program_version::Column;
     if !act.viewer.has_role(Role::Publisher) {
@@ -121,6 +129,7 @@ pub async fn publish(act: &mut Act, version: Uuid) -> Result<()> {
     let row = program_version::Entity::find_by_id(version).one(&act.tx).await?;
     let row = row.filter(|row| matches!(row.status.0, VersionStatus::Draft | VersionStatus::InReview));
     let row = row.ok_or_else(|| UserError::not_found("versionId", "version that waits to be published"))?;
+    keep_rules(act, &row).await?;
     program_version::Entity::update_many()
         .col_expr(Column::Status, Expr::value(Stored(VersionStatus::Retired)))
         .filter(Column::ProgramId.eq(row.program_id))
@@ -133,6 +142,20 @@ pub async fn publish(act: &mut Act, version: Uuid) -> Result<()> {
     row.update(&act.tx).await?;
     act.hint(Hint::Directory);
     Ok(())
+}
+
+/// Refuses a version without a function that a rule needs: it would stop doing what it says, and nobody would know.
+async fn keep_rules(act: &Act, version: &program_version::Model) -> Result<()> {
+    let mut complaints = Complaints::default();
+    for (key, function) in rule::needing(act, version.program_id, &version.features().lacking()).await? {
+        let message = format!(
+            "The rule “{key}” needs the program's {}: switch it off or change it first, or leave them on.",
+            function.name()
+        );
+        let path = format!("features.{}", Features::field(function));
+        complaints.add(UserError::new("RULE_NEEDS_FUNCTION", &path, message));
+    }
+    complaints.refuse()
 }
 
 /// What is wrong with a file; otherwise the version's two numbers.
@@ -158,6 +181,20 @@ fn check(file: &ProgramFile, forms: &BTreeMap<&str, &Form>) -> Result<(i32, i32)
             "A program lasts some time: write for example P10W.",
         ));
     }
+    if file.readable_for.is_some_and(|period| period.is_negative()) {
+        complaints.add(UserError::new(
+            "BAD_DURATION",
+            "readableFor",
+            "A program can be read for some time after its end: write for example P1Y, or P0D for not at all.",
+        ));
+    }
+    if let Some(days) = file.answer_within {
+        complaints.extend(bad_promise(days, "answerWithin"));
+    }
+    if !file.features.forms && !file.forms.is_empty() {
+        let message = "The version has no forms: leave these out, or switch forms on among its features.";
+        complaints.add(UserError::new("NOT_OFFERED", "forms", message));
+    }
     let mut names = Names::default();
     for (index, key) in file.forms.iter().enumerate() {
         let path = format!("forms.{index}");
@@ -169,6 +206,11 @@ fn check(file: &ProgramFile, forms: &BTreeMap<&str, &Form>) -> Result<(i32, i32)
                 format!("The form “{key}” is not there."),
             ));
         }
+    }
+    for (index, kind) in file.measurements.iter().enumerate() {
+        let path = format!("measurements.{index}");
+        names.once(&mut complaints, "measurement", &kind.key, &format!("{path}.key"));
+        check_measurement(&mut complaints, kind, &path);
     }
     for (index, module) in file.modules.iter().enumerate() {
         let path = format!("modules.{index}");
@@ -194,8 +236,31 @@ fn check(file: &ProgramFile, forms: &BTreeMap<&str, &Form>) -> Result<(i32, i32)
             }
         }
     }
+    prerequisites::check(&mut complaints, &file.modules);
     complaints.refuse()?;
     Ok(numbers.unwrap_or_default())
+}
+
+fn written(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Corrupt(format!("a program: {error}")))
+}
+
+fn check_measurement(complaints: &mut Complaints, kind: &MeasurementKind, path: &str) {
+    text(complaints, &kind.title, &format!("{path}.title"));
+    text(complaints, &kind.unit.label, &format!("{path}.unit.label"));
+    let code = &kind.unit.code;
+    if !(1..=50).contains(&code.len()) || !code.bytes().all(|sign| sign.is_ascii_graphic()) {
+        let message = "Write the unit's code of UCUM, for example kg, /min, {steps}, or 1 for a mere number.";
+        complaints.add(UserError::new("BAD_UNIT", &format!("{path}.unit.code"), message));
+    }
+    if !(kind.min.is_finite() && kind.max.is_finite() && kind.min < kind.max) {
+        let message = "The most must be greater than the least.";
+        complaints.add(UserError::new("BAD_RANGE", &format!("{path}.max"), message));
+    }
+    if kind.decimals > MOST_DECIMALS {
+        let message = format!("At most {MOST_DECIMALS} decimals, please.");
+        complaints.add(UserError::new("OUT_OF_RANGE", &format!("{path}.decimals"), message));
+    }
 }
 
 fn check_block(
@@ -308,144 +373,6 @@ async fn program(act: &Act, file: &ProgramFile) -> Result<program::Model> {
     Ok(found)
 }
 
-/// The rows of a version, collected.
-struct Rows<'a> {
-    act: &'a Act,
-    version: Uuid,
-    modules: Vec<module::ActiveModel>,
-    sections: Vec<section::ActiveModel>,
-    steps: Vec<step::ActiveModel>,
-    blocks: Vec<block::ActiveModel>,
-    texts: Vec<content_text::ActiveModel>,
-}
-
-impl<'a> Rows<'a> {
-    fn new(act: &'a Act, version: Uuid) -> Self {
-        Self {
-            act,
-            version,
-            modules: Vec::new(),
-            sections: Vec::new(),
-            steps: Vec::new(),
-            blocks: Vec::new(),
-            texts: Vec::new(),
-        }
-    }
-
-    fn text(&mut self, subject: Uuid, field: &str, text: &Text) {
-        self.texts
-            .extend(text.0.iter().map(|(locale, text)| content_text::ActiveModel {
-                version_id: Set(self.version),
-                subject_id: Set(subject),
-                field: Set(field.to_owned()),
-                locale: Set(locale.clone()),
-                text: Set(text.clone()),
-            }));
-    }
-
-    fn modules(&mut self, file: &ProgramFile) {
-        for (position, module) in (0..).zip(&file.modules) {
-            let module_id = self.act.id();
-            self.text(module_id, "title", &module.title);
-            self.modules.push(module::ActiveModel {
-                id: Set(module_id),
-                version_id: Set(self.version),
-                key: Set(module.key.clone()),
-                position: Set(position),
-                opens: Set(module.opens.clone()),
-            });
-            for (position, section) in (0..).zip(&module.sections) {
-                let section_id = self.act.id();
-                self.text(section_id, "title", &section.title);
-                self.sections.push(section::ActiveModel {
-                    id: Set(section_id),
-                    version_id: Set(self.version),
-                    module_id: Set(module_id),
-                    key: Set(section.key.clone()),
-                    position: Set(position),
-                });
-                for (position, step) in (0..).zip(&section.steps) {
-                    let step_id = self.act.id();
-                    self.text(step_id, "title", &step.title);
-                    self.steps.push(step::ActiveModel {
-                        id: Set(step_id),
-                        version_id: Set(self.version),
-                        section_id: Set(section_id),
-                        key: Set(step.key.clone()),
-                        position: Set(position),
-                        estimated_minutes: Set(step.minutes.map(i32::from)),
-                    });
-                    for (position, block) in (0..).zip(&step.blocks) {
-                        self.block(step_id, position, block);
-                    }
-                }
-            }
-        }
-    }
-
-    fn block(&mut self, step: Uuid, position: i32, block: &BlockFile) {
-        let id = self.act.id();
-        let seconds = |seconds: &Option<u32>| seconds.and_then(|seconds| i32::try_from(seconds).ok());
-        let (kind, form_key, url, duration_seconds) = match block {
-            BlockFile::Text(html) => {
-                let clean = html
-                    .0
-                    .iter()
-                    .map(|(locale, html)| (locale.clone(), sanitised(html)))
-                    .collect();
-                self.text(id, "html", &Text(clean));
-                (BlockKind::Text, None, None, None)
-            }
-            BlockFile::Image { url, alt } => {
-                self.text(id, "altText", alt);
-                (BlockKind::Image, None, Some(url), None)
-            }
-            BlockFile::Video {
-                url,
-                seconds: length,
-                captions,
-            } => {
-                self.text(id, "captionsUrl", captions);
-                (BlockKind::Video, None, Some(url), seconds(length))
-            }
-            BlockFile::Audio {
-                url,
-                seconds: length,
-                transcript,
-            } => {
-                self.text(id, "transcript", transcript);
-                (BlockKind::Audio, None, Some(url), seconds(length))
-            }
-            BlockFile::File { url, title } => {
-                self.text(id, "title", title);
-                (BlockKind::File, None, Some(url), None)
-            }
-            BlockFile::Form(key) => (BlockKind::Form, Some(key), None, None),
-            BlockFile::Exercise(key) => (BlockKind::Exercise, Some(key), None, None),
-        };
-        self.blocks.push(block::ActiveModel {
-            id: Set(id),
-            version_id: Set(self.version),
-            step_id: Set(step),
-            position: Set(position),
-            kind: Set(kind.into()),
-            form_key: Set(form_key.cloned()),
-            url: Set(url.cloned()),
-            duration_seconds: Set(duration_seconds),
-        });
-    }
-}
-
-/// Formatted text without scripts, styles, forms and pictures: a picture of another server would tell it who reads what.
-/// Pictures are blocks of their own.
-fn sanitised(html: &str) -> String {
-    ammonia::Builder::default()
-        .rm_tags(["img"])
-        .url_schemes(["https", "mailto", "tel"].into())
-        .clean(html)
-        .to_string()
-}
-
 async fn insert<A>(act: &Act, rows: Vec<A>) -> Result<()>
 where
     A: ActiveModelTrait + Clone + Send,
@@ -474,22 +401,6 @@ fn below(error: Error, path: &[&str]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rich_text_loses_what_could_harm() {
-        let clean = sanitised(
-            "<p onclick=\"x()\">Hej <strong>du</strong><script>x()</script><img src=\"https://e.example/i.png\">\
-             <a href=\"javascript:x()\">a</a> <a href=\"https://1177.se\">b</a></p><blockquote>c</blockquote>",
-        );
-        assert!(clean.starts_with("<p>Hej <strong>du</strong>"), "{clean}");
-        assert!(
-            clean.contains("href=\"https://1177.se\"") && clean.contains("<blockquote>c</blockquote>"),
-            "{clean}"
-        );
-        for gone in ["script", "onclick", "img"] {
-            assert!(!clean.contains(gone), "{gone} in {clean}");
-        }
-    }
 
     #[test]
     fn a_version_is_two_numbers() {

@@ -1,11 +1,19 @@
 //! Planning reminders, and letting them leave when they are due and still apply.
 
-use std::collections::{BTreeMap, HashMap};
+mod changing;
+mod inbox;
 
-use chrono::{DateTime, Duration, Utc};
+pub use changing::{cancel, reschedule};
+pub use inbox::mark_read;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use rules::{
     definition::Recipients,
     facts::{Audience, Channel},
+    validate::Function,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -15,20 +23,24 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    answerable::{has_ended, not_active},
-    delivery, escalation,
+    answerable::{must_be_open, must_go_on},
+    batches, delivery, escalation,
+    offered::Missing,
 };
 use crate::{
     act::{Act, BATCH, Cause},
     applies::{self, SkipReason},
+    assignment::Role,
     delivery::DeliveryStatus,
     dispatch, enrollment,
     error::{Error, Outcome, Result, UserError},
     event::EventKind,
-    halves::Halves,
+    input,
     reminder::{ActiveModel, Column, Entity, Model},
+    seal::Sealed,
     store::{Hint, Store},
-    viewer::{Actor, Viewer},
+    template::templates,
+    viewer::Actor,
 };
 
 /// A reminder to be planned.
@@ -46,6 +58,10 @@ pub struct Plan {
     pub remind_at: Option<DateTime<Utc>>,
     /// The form that it is about: answered, it does not leave.
     pub dispatch_id: Option<Uuid>,
+    /// The staff whom it is for, where it is for staff; those who treat in the enrollment where empty.
+    pub staff: Vec<Uuid>,
+    /// What is said to whom it is for, in the service alone.
+    pub note: Option<String>,
     /// The firing of a rule that asks for it.
     pub firing_id: Option<Uuid>,
     /// Leaves whatever the hour.
@@ -54,50 +70,133 @@ pub struct Plan {
     pub cause: Cause,
 }
 
+impl Plan {
+    fn is_by_hand(&self) -> bool {
+        matches!(self.cause.actor, Actor::Staff(_))
+    }
+}
+
+const ENDED: &str = "This enrollment has ended: nobody is reminded in it any more.";
+
+/// How many staff can be named for one reminder.
+const MOST_STAFF: usize = 50;
+
 /// Plans reminders; each gives the reminder. One that is not in the future leaves at once.
 ///
 /// # Errors
-/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `BAD_KEY`, and `NOT_ACTIVE` for what
-/// somebody asks for by hand in an enrollment that has ended.
+/// When the database fails. What one is refused for stands in its outcome: `NOT_FOUND`, `NOT_OFFERED`, `BAD_KEY`, `TOO_MANY`, `TOO_LONG`, and for
+/// what somebody asks for by hand `ENDED` in an enrollment that has ended and, at `dispatchId`, why a form is not open any
+/// more; `TOO_FAR_AHEAD` at `at`.
 pub async fn plan(act: &mut Act, plans: &[Plan]) -> Result<Vec<Outcome<Uuid>>> {
     let ids: Vec<Uuid> = plans.iter().map(|plan| plan.enrollment_id).collect();
     let enrollments = act.treated(&ids).await?;
+    let missing = Missing::read(act, Function::Reminders, enrollments.values()).await?;
     let dispatches = dispatches(act, plans).await?;
     let mut outcomes = Vec::with_capacity(plans.len());
-    let mut planned = Vec::new();
+    let (mut planned, mut named) = (Vec::new(), Vec::new());
     for plan in plans {
         let Some(enrollment) = enrollments.get(&plan.enrollment_id) else {
             outcomes.push(Err(vec![UserError::not_found("enrollmentId", "enrollment")]));
             continue;
         };
-        let of_another = |id: Uuid| dispatches.get(&id) != Some(&enrollment.id);
-        let refusal = if !is_key(&plan.template) {
-            let message = "A template is named by small letters, digits and hyphens.";
-            Some(UserError::new("BAD_KEY", "template", message))
-        } else if plan.dispatch_id.is_some_and(of_another) {
-            Some(UserError::not_found("dispatchId", "form"))
-        } else if has_ended(enrollment) && matches!(plan.cause.actor, Actor::Staff(_)) {
-            Some(not_active(
-                "This enrollment has ended: nobody is reminded in it any more.",
-            ))
-        } else {
-            None
+        let offered = missing.refuse(enrollment, "enrollmentId");
+        let (remind_at, note) = match offered.and_then(|()| checked(act, enrollment, plan, &dispatches)) {
+            Ok(checked) => checked,
+            Err(refused) => {
+                outcomes.push(Err(vec![refused]));
+                continue;
+            }
         };
-        if let Some(refusal) = refusal {
-            outcomes.push(Err(vec![refusal]));
-            continue;
-        }
-        let row = new(act, enrollment, plan)?;
+        let row = new(
+            act,
+            enrollment,
+            plan,
+            remind_at,
+            act.store.keyring().seal_option(note.as_deref())?,
+        )?;
         outcomes.push(Ok(row.id));
         act.changed(enrollment.citizen_id);
+        if plan.is_by_hand() && remind_at > act.now {
+            let kind = EventKind::ReminderPlanned;
+            act.told(enrollment, kind, plan.cause, Some(row.id), Some(&plan.template));
+        }
+        named.push((row.id, plan.staff.iter().copied().collect::<BTreeSet<Uuid>>()));
         planned.push((row, plan.cause));
     }
     let rows: Vec<Model> = planned.iter().map(|(row, _)| row.clone()).collect();
     act.insert::<Entity>(&rows).await?;
+    inbox::name(act, named).await?;
     planned.retain(|(row, _)| row.remind_at <= act.now);
     go(act, &enrollments, planned).await?;
     act.hint(Hint::Due);
     Ok(outcomes)
+}
+
+/// When a reminder that can be planned leaves, and its note.
+fn checked(
+    act: &Act,
+    enrollment: &enrollment::Model,
+    plan: &Plan,
+    dispatches: &HashMap<Uuid, dispatch::Model>,
+) -> Result<(DateTime<Utc>, Option<String>), UserError> {
+    let is_by_hand = plan.is_by_hand();
+    if !is_key(&plan.template) {
+        let message = "A template is named by small letters, digits and hyphens.";
+        return Err(UserError::new("BAD_KEY", "template", message));
+    }
+    if is_by_hand {
+        must_be_written_to(plan.audience, &plan.template)?;
+    }
+    if let Some(id) = plan.dispatch_id {
+        let dispatch = dispatches.get(&id).filter(|row| row.enrollment_id == enrollment.id);
+        let dispatch = dispatch.ok_or_else(|| UserError::not_found("dispatchId", "form"))?;
+        if is_by_hand {
+            must_be_open(dispatch, act.now)?;
+        }
+    }
+    if is_by_hand {
+        must_go_on(enrollment, ENDED)?;
+    }
+    if plan.staff.len() > MOST_STAFF {
+        let message = format!("At most {MOST_STAFF} colleagues, please.");
+        return Err(UserError::new("TOO_MANY", "staffIds", message));
+    }
+    let directory = act.store.directory();
+    let treats = |staff: &Uuid| directory.has_role(*staff, enrollment.unit_id, Role::Therapist);
+    if let Some(place) = plan.staff.iter().position(|staff| !treats(staff)) {
+        let what = "staff member who treats at this unit";
+        return Err(UserError::not_found(&format!("staffIds.{place}"), what));
+    }
+    let remind_at = match plan.remind_at {
+        Some(at) if is_by_hand => input::instant(at, act.now, "at")?.max(act.at_once()),
+        Some(at) => at,
+        None => act.now,
+    };
+    Ok((remind_at, input::note(plan.note.as_deref(), "note")?))
+}
+
+/// A reminder with its enrollment, which nobody else changes until the end. Those who treat may change it.
+async fn locked(act: &mut Act, reminder_id: Uuid) -> Result<(enrollment::Model, Model)> {
+    let not_found = || UserError::not_found("reminderId", "reminder");
+    let find = || Entity::find_by_id(reminder_id);
+    let reminder = find().one(&act.tx).await?.ok_or_else(not_found)?;
+    let mut enrollments = act.treated(&[reminder.enrollment_id]).await?;
+    let enrollment = enrollments.remove(&reminder.enrollment_id).ok_or_else(not_found)?;
+    // Read again under the lock.
+    let reminder = find().one(&act.tx).await?.ok_or_else(not_found)?;
+    Ok((enrollment, reminder))
+}
+
+/// Refuses a template that is not written to an audience: staff do not get what is for citizens, nor citizens what is for staff.
+fn must_be_written_to(audience: Audience, template: &str) -> Result<(), UserError> {
+    let known: Vec<&str> = templates(Some(audience)).map(|known| known.key).collect();
+    match known.contains(&template) {
+        true => Ok(()),
+        false => {
+            let message = format!("There is no such template for them. These are: {}.", known.join(", "));
+            Err(UserError::new("NOT_FOUND", "template", message))
+        }
+    }
 }
 
 fn is_key(text: &str) -> bool {
@@ -105,8 +204,13 @@ fn is_key(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(allowed)
 }
 
-fn new(act: &Act, enrollment: &enrollment::Model, plan: &Plan) -> Result<Model> {
-    let remind_at = plan.remind_at.unwrap_or(act.now);
+fn new(
+    act: &Act,
+    enrollment: &enrollment::Model,
+    plan: &Plan,
+    remind_at: DateTime<Utc>,
+    note: Option<Sealed>,
+) -> Result<Model> {
     Ok(Model {
         id: act.id(),
         enrollment_id: enrollment.id,
@@ -130,28 +234,20 @@ fn new(act: &Act, enrollment: &enrollment::Model, plan: &Plan) -> Result<Model> 
         rung: None,
         recipients: None,
         office_hours: false,
+        note,
     })
 }
 
-/// The enrollments of the forms that reminders are about.
-async fn dispatches(act: &Act, plans: &[Plan]) -> Result<HashMap<Uuid, Uuid>> {
+/// The forms that reminders are about.
+async fn dispatches(act: &Act, plans: &[Plan]) -> Result<HashMap<Uuid, dispatch::Model>> {
     let ids: Vec<Uuid> = plans.iter().filter_map(|plan| plan.dispatch_id).collect();
     let mut found = HashMap::new();
     for chunk in ids.chunks(BATCH) {
-        let rows: Vec<(Uuid, Uuid)> = dispatch::Entity::find()
-            .select_only()
-            .columns([dispatch::Column::Id, dispatch::Column::EnrollmentId])
-            .filter(dispatch::Column::Id.is_in(chunk.iter().copied()))
-            .into_tuple()
-            .all(&act.tx)
-            .await?;
-        found.extend(rows);
+        let rows = dispatch::Entity::find().filter(dispatch::Column::Id.is_in(chunk.iter().copied()));
+        found.extend(rows.all(&act.tx).await?.into_iter().map(|row| (row.id, row)));
     }
     Ok(found)
 }
-
-/// How long a reminder is set aside that cannot be read.
-const PAUSE: Duration = Duration::minutes(10);
 
 /// As [`leave`], in a unit of work of its own. A batch that fails is halved until the reminder that it fails for is alone; that
 /// one is set aside for a while and logged, and the others go on.
@@ -159,57 +255,18 @@ const PAUSE: Duration = Duration::minutes(10);
 /// # Errors
 /// When the database is away or busy: then the same batch is tried again later.
 pub async fn run(store: &Store, limit: u64) -> Result<usize> {
-    match batch(store, limit, None).await {
-        Err(error) if !error.is_transient() => {}
-        done => return done,
-    }
-    let ids: Vec<Uuid> = due(store.now(), limit, None)
-        .select_only()
-        .column(Column::Id)
-        .into_tuple()
-        .all(store.connection())
-        .await?;
-    let mut done = 0;
-    let mut halves = Halves::of(ids);
-    while let Some(part) = halves.next_part() {
-        match batch(store, limit, Some(&part)).await {
-            Ok(count) => done += count,
-            Err(error) if error.is_transient() => return Err(error),
-            Err(error) => {
-                if let Some(id) = halves.split(part) {
-                    set_aside(store, id, &error).await?;
-                    done += 1;
-                }
-            }
-        }
-    }
-    Ok(done)
+    batches::run(
+        store,
+        due(store.now(), limit, None).select_only().column(Column::Id),
+        |act, of| leave_some(act, limit, of).boxed(),
+        |store, id, error| set_aside(store, id, error).boxed(),
+    )
+    .await
 }
 
 async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
     tracing::error!(reminder = %id, reason = error.kind(), "a reminder cannot leave and is set aside");
-    Entity::update_many()
-        .col_expr(Column::DueAt, Expr::value(store.now() + PAUSE))
-        .filter(Column::Id.eq(id))
-        .filter(Column::DueAt.lte(store.now()))
-        .exec(store.connection())
-        .await?;
-    Ok(())
-}
-
-async fn batch(store: &Store, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
-    let mut act = store.act(&Viewer::system()).await?;
-    match leave_some(&mut act, limit, of).await {
-        Ok(done) => {
-            act.commit().await?;
-            Ok(done)
-        }
-        Err(error) => {
-            // What it holds is free again before anybody looks for it in smaller parts.
-            act.undo().await;
-            Err(error)
-        }
-    }
+    batches::set_aside::<Entity>(store, (Column::Id, id), Column::DueAt).await
 }
 
 /// The reminders that are due, or those of them that are given, longest due first.
@@ -234,21 +291,7 @@ pub async fn leave(act: &mut Act, limit: u64) -> Result<usize> {
 
 async fn leave_some(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
     let now = act.now;
-    let due = || due(now, limit, of);
-    let ids: Vec<Uuid> = act
-        .store
-        .skip_locked(due())
-        .select_only()
-        .column(Column::EnrollmentId)
-        .into_tuple()
-        .all(&act.tx)
-        .await?;
-    let enrollments = act.free_enrollments(&ids).await?;
-    // Read again under the locks: another worker, or an answer, may have been faster.
-    let rows = due()
-        .filter(Column::EnrollmentId.is_in(enrollments.keys().copied()))
-        .all(&act.tx)
-        .await?;
+    let (enrollments, rows) = act.claim(|| due(now, limit, of), Column::EnrollmentId).await?;
     let looked_at = rows.len();
     let cause = act.cause();
     go(act, &enrollments, rows.into_iter().map(|row| (row, cause)).collect()).await?;
@@ -319,6 +362,7 @@ pub(super) async fn go(
             .await?;
     }
     act.insert::<crate::delivery::Entity>(&made).await?;
+    inbox::arrived(act, &made).await?;
     delivery::collapse(act, &made, &by_id).await?;
     let skipped = rows
         .iter()
@@ -379,6 +423,10 @@ type About = (
 );
 
 fn about(row: &Model) -> Option<About> {
+    if row.note.is_some() {
+        // What somebody wrote is to be read.
+        return None;
+    }
     let flag = row.flag_id.map(|flag| (flag, row.opening, row.ladder.clone()));
     let recipients = row.recipients.map(|recipients| recipients.0);
     (row.dispatch_id.is_some() || flag.is_some()).then_some((row.dispatch_id, flag, row.audience.0, recipients))

@@ -11,11 +11,15 @@ use rules::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::rule::{self, SaveRule};
+use super::{
+    answerable::must_go_on,
+    rule::{self, SaveRule},
+};
 use crate::{
     act::Act,
     dispatch::{DispatchStatus, Model},
     error::{Error, Result, UserError},
+    form_schedule,
 };
 
 /// A form that is to be sent again and again.
@@ -57,15 +61,23 @@ pub const AHEAD: Duration = Duration::days(30);
 /// When the enrollment or the form is not there, the recurrence makes no sense (at `repeat`), or the rule is refused.
 pub async fn dispatch_again(act: &mut Act, repeat: Repeat) -> Result<Repeated> {
     let enrollment = act.enrollment(repeat.enrollment_id, "enrollmentId").await?;
-    if matches!(enrollment.status.0, Status::Completed | Status::Withdrawn) {
-        let message = "This enrollment has ended: no form is sent in it any more.";
-        return Err(UserError::new("NOT_ACTIVE", "enrollmentId", message).into());
-    }
+    must_go_on(
+        &enrollment,
+        "This enrollment has ended: no form is sent in it any more.",
+    )?;
     let content = act.store.library().content(&act.tx, enrollment.version_id).await?;
     let form = content
         .forms
         .get(&repeat.form_key)
         .ok_or_else(|| UserError::not_found("formKey", "form in this program"))?;
+
+    if form_schedule::off(&act.tx, [enrollment.id])
+        .await?
+        .contains(&(enrollment.id, repeat.form_key.clone()))
+    {
+        let message = "The schedule of this form is switched off in this enrollment: switch it on first.";
+        return Err(UserError::new("SCHEDULE_OFF", "formKey", message).into());
+    }
 
     let zone = enrollment.tz();
     // Now is over once the rule is saved; the next minute is not.

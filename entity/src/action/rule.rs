@@ -1,13 +1,17 @@
 //! Saving rules. The narrower rules that override one are carried over to what it says then.
 
 mod family;
+mod following;
+mod needing;
 mod overriding;
 mod rollout;
 
+pub(super) use following::follow;
+pub(super) use needing::needing;
 pub use overriding::{OverrideRule, override_rule, remove_override};
 pub use rollout::roll_out;
 
-use rules::{definition::RuleDefinition, validate};
+use rules::{definition::RuleDefinition, units, validate};
 use sea_orm::{EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +23,7 @@ use crate::{
     assignment::Role,
     content::Content,
     error::{Error, Result, UserError},
+    measurement_kind::MeasurementKind,
     rule,
     viewer::{Permission, Who},
 };
@@ -219,8 +224,11 @@ pub(crate) fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinitio
     };
     match validate::parse(input.definition.clone()) {
         Err(found) => errors.extend(problems(found)),
-        Ok(definition) => {
-            errors.extend(problems(validate::rule(&definition, &shape_of(content))));
+        Ok(mut definition) => {
+            let shape = shape_of(content)?;
+            // Units first: whoever saves what was read back, is told the same of it.
+            units::note(&mut definition, &shape);
+            errors.extend(problems(validate::rule(&definition, &shape)));
             if errors.is_empty() {
                 return Ok(definition);
             }
@@ -230,15 +238,18 @@ pub(crate) fn check(input: &SaveRule, content: &Content) -> Result<RuleDefinitio
 }
 
 /// What a rule of the program may name.
-fn shape_of(content: &Content) -> validate::ProgramShape<'_> {
+fn shape_of(content: &Content) -> Result<validate::ProgramShape<'_>> {
     let sections = content.modules.iter().flat_map(|module| &module.sections);
-    validate::ProgramShape {
+    let measured = content.version.measurement_kinds()?;
+    Ok(validate::ProgramShape {
         forms: content.forms.values().map(|form| &form.form).collect(),
         modules: content.modules.iter().map(|module| module.row.key.as_str()).collect(),
         sections: sections.map(|section| section.row.key.as_str()).collect(),
         steps: content.steps().map(|(.., step)| step.row.key.as_str()).collect(),
-        templates: crate::template::TEMPLATES.to_vec(),
-    }
+        measurements: measured.iter().map(MeasurementKind::shape).collect(),
+        templates: crate::template::templates(None).map(|template| template.key).collect(),
+        lacks: content.version.features().lacking(),
+    })
 }
 
 fn written(definition: &RuleDefinition) -> Result<Value> {

@@ -7,6 +7,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::{
+    answerable::{OVER, must_go_on},
+    opening,
+};
 use crate::{
     act::Act,
     enrollment,
@@ -20,18 +24,18 @@ use crate::{
 /// theirs and Handrail itself.
 ///
 /// # Errors
-/// When the step is not there or hidden (`NOT_FOUND`), or not open (`NOT_AVAILABLE`), at `stepId`.
+/// When the step is not there or hidden (`NOT_FOUND`), or not open (`NOT_AVAILABLE`), at `stepId`; `ENDED`.
 pub async fn complete(act: &mut Act, enrollment_id: Uuid, step_id: Uuid) -> Result<Uuid> {
     let row = act.enrollment(enrollment_id, "enrollmentId").await?;
     if matches!(act.viewer.who, Who::Staff { .. }) {
         return Err(UserError::not_allowed("Only the citizen completes steps.").into());
     }
+    must_go_on(&row, OVER)?;
     let content = act.store.library().content(&act.tx, row.version_id).await?;
     let mut overlays = progress::load(&act.tx, &act.viewer, &[row.id]).await?;
     let mut overlay = overlays.remove(&row.id).unwrap_or_default();
-    let found = content.step(step_id).filter(|(module, section, _)| {
-        overlay.module_visible(module.row.id) && overlay.section_visible(section.row.id)
-    });
+    let found = content.step(step_id);
+    let found = found.filter(|_| overlay.step_visible(&content, step_id, act.now));
     let (module, section, step) = found.ok_or_else(|| UserError::not_found("stepId", "step"))?;
     if overlay.completed_at(step_id).is_some() {
         return Ok(row.id);
@@ -60,6 +64,7 @@ pub async fn complete(act: &mut Act, enrollment_id: Uuid, step_id: Uuid) -> Resu
         .filter(enrollment::Column::Id.eq(row.id))
         .exec(&act.tx)
         .await?;
+    let before = opening::open_by_themselves(act, &content, &row, &overlay);
     overlay.completed.insert(step_id, act.now);
     let cause = act.cause();
     act.happened(
@@ -69,7 +74,7 @@ pub async fn complete(act: &mut Act, enrollment_id: Uuid, step_id: Uuid) -> Resu
         Some(step_id),
         Some(&step.row.key),
     );
-    let progress = overlay.module_progress(&content, module.row.id);
+    let progress = overlay.module_progress(&content, module.row.id, act.now);
     if progress.completed == progress.total {
         act.happened(
             &row,
@@ -79,6 +84,8 @@ pub async fn complete(act: &mut Act, enrollment_id: Uuid, step_id: Uuid) -> Resu
             Some(&module.row.key),
         );
     }
+    let open = opening::open_by_themselves(act, &content, &row, &overlay);
+    opening::tell(act, &content, &row, (&open, &before), cause);
     Ok(row.id)
 }
 
@@ -86,8 +93,8 @@ fn sentence(reason: &str) -> &'static str {
     match reason {
         "NOT_STARTED" => "The program has not started yet.",
         "PAUSED" => "The program is paused: ask the unit to go on with it.",
-        "ENDED" => "The program has ended.",
         "NOT_YET" => "This part of the program has not opened yet.",
+        "PREREQUISITE" => "This part of the program opens once those before it are completed.",
         _ => "This part of the program is not open.",
     }
 }

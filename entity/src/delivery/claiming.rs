@@ -1,35 +1,27 @@
 //! Taking the deliveries that are due, as far as they still apply, and looking again right before they are handed over.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use rules::facts::{Audience, Channel};
+use rules::facts::Audience;
 use sea_orm::{
     ActiveValue::Set,
-    Condition, DatabaseBackend, DatabaseTransaction, QueryOrder, QuerySelect,
+    Condition, DatabaseTransaction, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait, SimpleExpr},
+    sea_query::{Expr, ExprTrait, LockType},
 };
 
 use super::{
-    ADDRESS_UNREADABLE, ActiveModel, Column, DeliveryStatus, Entity, MAX_ATTEMPTS, Model, NOBODY_SAID,
-    RECORD_UNREADABLE, escalate_further, released, role_of,
+    ActiveModel, Column, DeliveryStatus, Entity, MAX_ATTEMPTS, Model, NOBODY_SAID, RECORD_UNREADABLE,
+    addressing::{Instead, People},
+    escalate_further, released,
 };
 use crate::{
     act::BATCH,
-    applies::{self, SkipReason},
-    assignment::{Posts, Role},
-    citizen, contact_choice, enrollment,
     error::{Error, Result},
     halves::Halves,
-    office_hours::OfficeHours,
-    quiet_hours::QuietHours,
-    reminder, staff,
     store::{Hint, Store},
-    stored::{self, Stored},
+    stored::Stored,
 };
 
 /// A delivery that this worker may hand over until its lease runs out.
@@ -198,7 +190,7 @@ async fn claim_within(
         Entity::update_many()
             .set(sending)
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
-            .col_expr(Column::LeasedUntil, database_now(store, lease))
+            .col_expr(Column::LeasedUntil, store.database_now(lease))
             .filter(is_one_of(&keys))
             .exec(tx)
             .await?;
@@ -217,7 +209,7 @@ async fn claim_within(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn confirm(store: &Store, claimed: Vec<Claimed>, lease: Duration) -> Result<Vec<Claimed>> {
+pub async fn confirm(store: &Store, claimed: &[Claimed], lease: Duration) -> Result<Vec<Claimed>> {
     let held: Vec<Held> = claimed
         .iter()
         .filter_map(|claimed| Some((key(&claimed.row), claimed.row.lease.clone()?)))
@@ -261,14 +253,16 @@ async fn confirm_within(
     let held = Entity::find()
         .filter(is_one_of(&keys))
         .filter(Column::Lease.is_in(held.iter().map(|(_, lease)| lease.as_str())))
-        .filter(Expr::col(Column::LeasedUntil).gte(database_now(store, Duration::ZERO)));
-    let held = store.skip_locked(held).all(tx).await?;
+        .filter(Expr::col(Column::LeasedUntil).gte(store.database_now(Duration::ZERO)));
+    // Whoever else looks at them is waited for: what is skipped here would leave only when its lease is over. In the order of
+    // their ids, as everybody who locks several.
+    let held = held.order_by_asc(Column::Id).lock(LockType::Update).all(tx).await?;
     let mut set_aside = BTreeMap::new();
     let confirmed = sorted(store, tx, held, &mut set_aside).await?;
     let escalates = put_aside(tx, set_aside, store.now()).await?;
     let keys: Vec<Key> = confirmed.iter().map(|claimed| key(&claimed.row)).collect();
     Entity::update_many()
-        .col_expr(Column::LeasedUntil, database_now(store, lease))
+        .col_expr(Column::LeasedUntil, store.database_now(lease))
         .filter(is_one_of(&keys))
         .exec(tx)
         .await?;
@@ -359,7 +353,7 @@ pub(crate) fn is_one_of(keys: &[Key]) -> Condition {
 fn is_due(store: &Store, limit: u64, now: DateTime<Utc>) -> Select<Entity> {
     let lease_over = Condition::all()
         .add(Column::Status.eq(Stored(DeliveryStatus::Sending)))
-        .add(Expr::col(Column::LeasedUntil).lt(database_now(store, Duration::ZERO)));
+        .add(Expr::col(Column::LeasedUntil).lt(store.database_now(Duration::ZERO)));
     Entity::find()
         .filter(Column::DueAt.lte(now))
         .filter(
@@ -369,153 +363,4 @@ fn is_due(store: &Store, limit: u64, now: DateTime<Utc>) -> Select<Entity> {
         )
         .order_by_asc(Column::DueAt)
         .limit(Ord::min(limit, BATCH as u64))
-}
-
-/// The database's clock, some time from now, as instants are stored.
-fn database_now(store: &Store, plus: Duration) -> SimpleExpr {
-    let seconds = plus.as_secs_f64();
-    Expr::cust(match store.backend() {
-        DatabaseBackend::Postgres => format!("now() + interval '{seconds:.3} seconds'"),
-        _ => format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+{seconds:.3} seconds')"),
-    })
-}
-
-/// What becomes of a delivery that is due and not handed over.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Instead {
-    /// It ends, and why.
-    Ended(DeliveryStatus, String),
-    /// It waits until the quiet hours end, or the unit opens.
-    Waits(DateTime<Utc>),
-}
-
-impl Instead {
-    fn skipped(reason: SkipReason) -> Self {
-        Self::Ended(DeliveryStatus::Skipped, stored::word(&reason))
-    }
-
-    /// Whether somebody is not told who was to be: it is for want of an address or a role, and not since nothing is to be told
-    /// any more.
-    fn misses_somebody(&self) -> bool {
-        let for_want_of = [SkipReason::NotAssigned, SkipReason::NoAddress];
-        match self {
-            Self::Ended(DeliveryStatus::Failed, _) => true,
-            Self::Ended(_, _) => for_want_of.into_iter().any(|reason| *self == Self::skipped(reason)),
-            Self::Waits(_) => false,
-        }
-    }
-}
-
-/// What tells whether deliveries still apply, and where they go.
-struct People {
-    reminders: HashMap<Uuid, reminder::Model>,
-    obstacles: HashMap<Uuid, SkipReason>,
-    enrollments: HashMap<Uuid, enrollment::Model>,
-    citizens: HashMap<Uuid, citizen::Model>,
-    choices: HashMap<(Uuid, Channel), bool>,
-    staff: HashMap<Uuid, staff::Model>,
-    posts: Posts,
-    hours: HashMap<Uuid, OfficeHours>,
-}
-
-/// Staff read Swedish: nobody has asked them.
-const STAFF_LOCALE: &str = "sv";
-
-impl People {
-    async fn read(store: &Store, tx: &DatabaseTransaction, due: &[Model], now: DateTime<Utc>) -> Result<Self> {
-        let citizens: Vec<Uuid> = due.iter().filter_map(|row| row.citizen_id).collect();
-        let reminders = reminder::Entity::find()
-            .filter(reminder::Column::Id.is_in(due.iter().map(|row| row.reminder_id)))
-            .all(tx)
-            .await?;
-        let enrollments = enrollment::Entity::find()
-            .filter(enrollment::Column::Id.is_in(due.iter().map(|row| row.enrollment_id)))
-            .all(tx)
-            .await?;
-        let enrollments: HashMap<Uuid, enrollment::Model> = enrollments.into_iter().map(|row| (row.id, row)).collect();
-        let to_staff = due.iter().filter(|row| row.staff_id.is_some());
-        let units = to_staff.filter_map(|row| Some(enrollments.get(&row.enrollment_id)?.unit_id));
-        let units: HashSet<Uuid> = units.collect();
-        let roles = [Role::Therapist, Role::UnitAdministrator];
-        let posts = Posts::read(tx, &store.directory(), &units, &roles, now).await?;
-        let choices = contact_choice::choices(tx, &citizens, now).await?;
-        let citizens = citizen::Entity::find()
-            .filter(citizen::Column::Id.is_in(citizens))
-            .all(tx)
-            .await?;
-        let staff = staff::Entity::find()
-            .filter(staff::Column::Id.is_in(due.iter().filter_map(|row| row.staff_id)))
-            .all(tx)
-            .await?;
-        Ok(Self {
-            obstacles: applies::obstacles(store, tx, &reminders, &enrollments, now).await?,
-            reminders: reminders.into_iter().map(|row| (row.id, row)).collect(),
-            enrollments,
-            citizens: citizens.into_iter().map(|row| (row.id, row)).collect(),
-            choices,
-            staff: staff.into_iter().map(|row| (row.id, row)).collect(),
-            hours: OfficeHours::of_units(tx, units).await?,
-            posts,
-        })
-    }
-
-    /// The delivery with where it goes, or what becomes of it instead.
-    fn check(&self, store: &Store, row: Model, now: DateTime<Utc>) -> Result<Claimed, Instead> {
-        if let Some(reason) = self.obstacles.get(&row.reminder_id) {
-            return Err(Instead::skipped(*reason));
-        }
-        let (Some(reminder), Some(enrollment)) = (
-            self.reminders.get(&row.reminder_id),
-            self.enrollments.get(&row.enrollment_id),
-        ) else {
-            return Err(Instead::skipped(SkipReason::Ended));
-        };
-        let channel = row.channel.0;
-        let (sealed, locale) = match (row.citizen_id, row.staff_id) {
-            (Some(citizen), _) => {
-                if self.choices.get(&(citizen, channel)) == Some(&false) {
-                    return Err(Instead::skipped(SkipReason::OptedOut));
-                }
-                let citizen = self.citizens.get(&citizen);
-                // After an attempt that failed, or an hour in which nobody worked, it may be night again.
-                if let Some(citizen) = citizen.filter(|_| !reminder.bypass_quiet_hours) {
-                    let leave_at = QuietHours::of(citizen).leave_at(now, enrollment.tz());
-                    if leave_at > now {
-                        return Err(Instead::Waits(leave_at));
-                    }
-                }
-                let sealed = citizen.and_then(|citizen| match channel {
-                    Channel::Email => citizen.email.as_ref(),
-                    Channel::Sms => citizen.phone.as_ref(),
-                    Channel::WebPush | Channel::Inbox => None,
-                });
-                (sealed, enrollment.locale.as_str())
-            }
-            (None, Some(staff)) if channel == Channel::Email => {
-                if !self.posts.has(staff, enrollment.unit_id, role_of(reminder)) {
-                    return Err(Instead::skipped(SkipReason::NotAssigned));
-                }
-                let hours = self.hours.get(&enrollment.unit_id).filter(|_| reminder.office_hours);
-                if let Some(opens) = hours.map(|hours| hours.next(now)).filter(|opens| *opens > now) {
-                    return Err(Instead::Waits(opens));
-                }
-                let sealed = self.staff.get(&staff).and_then(|staff| staff.email.as_ref());
-                (sealed, STAFF_LOCALE)
-            }
-            _ => (None, STAFF_LOCALE),
-        };
-        let sealed = sealed.ok_or_else(|| Instead::skipped(SkipReason::NoAddress))?;
-        // One address that cannot be opened must not stop the others.
-        let address = store.keyring().open(sealed).map_err(|error| {
-            tracing::error!(delivery = %row.id, %error, "the address of a delivery cannot be opened");
-            Instead::Ended(DeliveryStatus::Failed, ADDRESS_UNREADABLE.to_owned())
-        })?;
-        Ok(Claimed {
-            address,
-            locale: locale.to_owned(),
-            template: reminder.template.clone(),
-            audience: reminder.audience.0,
-            row,
-        })
-    }
 }

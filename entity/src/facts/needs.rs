@@ -19,8 +19,12 @@ pub enum Part {
     Flags,
     /// Messages.
     Messages,
+    /// What was measured.
+    Measurements,
     /// Planned activities.
     Activities,
+    /// How it was before and after planned activities.
+    Ratings,
     /// Modules with their sections and progress.
     Modules,
 }
@@ -39,7 +43,9 @@ impl Needs {
             Part::Dispatches,
             Part::Flags,
             Part::Messages,
+            Part::Measurements,
             Part::Activities,
+            Part::Ratings,
             Part::Modules,
         ]))
     }
@@ -53,11 +59,10 @@ impl Needs {
                     needs.0.extend(of_anchor(&schedule.anchor));
                     None
                 }
-                Trigger::Event(EventTrigger::FlagUnhandled(_)) => {
-                    needs.0.insert(Part::Flags);
+                Trigger::Event(event) => {
+                    needs.0.extend(of_event(event));
                     None
                 }
-                Trigger::Event(_) => None,
                 Trigger::Whenever(whenever) => whenever.release.as_ref(),
             };
             let conditions = [rule.condition.as_ref(), rule.limits.stop_when.as_ref(), released];
@@ -71,6 +76,12 @@ impl Needs {
     /// These parts, too.
     pub fn and(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
         self.0.extend(parts);
+        self
+    }
+
+    /// All but a part, which somebody has read already.
+    pub(crate) fn without(mut self, part: Part) -> Self {
+        self.0.remove(&part);
         self
     }
 
@@ -103,18 +114,33 @@ fn of_anchor(anchor: &Anchor) -> Option<Part> {
     }
 }
 
+/// What happened is always read; what time alone makes true is found in what it is about.
+fn of_event(event: &EventTrigger) -> Option<Part> {
+    match event {
+        EventTrigger::FlagUnhandled(_) => Some(Part::Flags),
+        EventTrigger::MessageUnanswered(_) => Some(Part::Messages),
+        _ => None,
+    }
+}
+
 /// Statuses, sign-ins and what the citizen did are always read.
 fn of_fact(fact: &Fact) -> Option<Part> {
     match fact {
         Fact::Score(_) | Fact::Answer(_) => Some(Part::Responses),
+        Fact::Measurement(_) => Some(Part::Measurements),
         Fact::DaysSince(since) => match since.event {
             Happening::SignIn | Happening::Activity => None,
             Happening::FormCompleted => Some(Part::Responses),
-            Happening::Message | Happening::MessageFromCitizen | Happening::MessageFromStaff => Some(Part::Messages),
+            Happening::Measurement => Some(Part::Measurements),
+            Happening::Message
+            | Happening::MessageFromCitizen
+            | Happening::MessageFromStaff
+            | Happening::UnansweredMessage => Some(Part::Messages),
         },
         Fact::OverdueDispatches(_) | Fact::MissedDispatches(_) => Some(Part::Dispatches),
         Fact::ModuleProgress(_) | Fact::SectionProgress(_) | Fact::ProgramProgress(_) => Some(Part::Modules),
         Fact::MissedActivities(_) => Some(Part::Activities),
+        Fact::Rating(_) => Some(Part::Ratings),
         Fact::ProgramWeek(_) | Fact::Status(_) => None,
         Fact::Age(_) | Fact::Sex(_) => Some(Part::Person),
         Fact::OpenFlag(_) => Some(Part::Flags),

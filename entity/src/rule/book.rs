@@ -412,6 +412,7 @@ mod tests {
             unread_by_staff: 0,
             unread_by_citizen: 0,
             attention: String::new(),
+            closed_at: None,
             created_at: at(0),
         }
     }

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use rules::{
     evaluation::State,
-    facts::{Audience, Facts},
-    simulation::{Cause, Effects, Record},
+    facts::Audience,
+    simulation::{self, Cause, Effects, Record},
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationDef};
 use uuid::Uuid;
 
 use crate::{
-    act::BATCH,
+    act::{BATCH, TICK},
     dispatch, enrollment,
     error::Result,
     event, firing,
     firing::Outcome,
-    flag, flag_cause, rule,
+    flag, flag_cause, message, rule,
     rule::{RuleBook, recorded},
     rule_version,
     stored::Stored,
@@ -85,6 +85,7 @@ pub(crate) struct Past {
     /// What firings made, by firing.
     dispatches: HashMap<Uuid, HashSet<Uuid>>,
     events: HashMap<Uuid, HashSet<Uuid>>,
+    messages: HashMap<Uuid, HashSet<Uuid>>,
 }
 
 #[derive(Debug)]
@@ -92,12 +93,14 @@ struct Firing {
     id: Uuid,
     key: String,
     occurrence: String,
+    version: Uuid,
     at: DateTime<Utc>,
+    fired_at: DateTime<Utc>,
     outcome: Outcome,
 }
 
 impl Past {
-    /// Reads what the rules of these keys did in these enrollments; at most four statements.
+    /// Reads what the rules of these keys did in these enrollments; at most five statements.
     ///
     /// # Errors
     /// When the database fails.
@@ -111,12 +114,22 @@ impl Past {
             causes: causes(connection, &ids).await?,
             ..Self::default()
         };
-        type Row = (Uuid, Uuid, String, String, DateTime<Utc>, Stored<Outcome>);
+        type Row = (
+            Uuid,
+            Uuid,
+            String,
+            String,
+            Uuid,
+            DateTime<Utc>,
+            DateTime<Utc>,
+            Stored<Outcome>,
+        );
         let rows: Vec<Row> = firing::Entity::find()
             .select_only()
             .columns([firing::Column::Id, firing::Column::EnrollmentId])
             .columns([firing::Column::RuleKey, firing::Column::Occurrence])
-            .columns([firing::Column::At, firing::Column::Outcome])
+            .columns([firing::Column::RuleVersionId, firing::Column::At])
+            .columns([firing::Column::FiredAt, firing::Column::Outcome])
             .filter(firing::Column::EnrollmentId.is_in(ids.iter().copied()))
             .filter(firing::Column::RuleKey.is_in(keys.iter().copied()))
             .order_by_asc(firing::Column::At)
@@ -127,12 +140,14 @@ impl Past {
         if rows.is_empty() {
             return Ok(past);
         }
-        for (id, enrollment, key, occurrence, at, outcome) in rows {
+        for (id, enrollment, key, occurrence, version, at, fired_at, outcome) in rows {
             past.firings.entry(enrollment).or_default().push(Firing {
                 id,
                 key,
                 occurrence,
+                version,
                 at,
+                fired_at,
                 outcome: outcome.0,
             });
         }
@@ -146,6 +161,17 @@ impl Past {
             .await?;
         for (firing, dispatch) in sent {
             past.dispatches.entry(firing).or_default().insert(dispatch);
+        }
+        let messages: Vec<(Uuid, Uuid)> = message::Entity::find()
+            .select_only()
+            .columns([message::Column::FiringId, message::Column::Id])
+            .filter(message::Column::EnrollmentId.is_in(ids.iter().copied()))
+            .filter(message::Column::FiringId.is_not_null())
+            .into_tuple()
+            .all(connection)
+            .await?;
+        for (firing, message) in messages {
+            past.messages.entry(firing).or_default().insert(message);
         }
         let written: Vec<(Uuid, Stored<Actor>)> = event::Entity::find()
             .select_only()
@@ -163,11 +189,13 @@ impl Past {
         Ok(past)
     }
 
-    /// Takes what the rules did from an instant on out of what is known of an enrollment, and keeps it by occurrence. A flag
-    /// that others raised too stays.
-    pub fn take_out(&mut self, row: &enrollment::Model, facts: &mut Facts, from: DateTime<Utc>) -> Record {
-        let mut causes = self.causes.remove(&row.id).unwrap_or_default();
-        let firings = self.firings.remove(&row.id).unwrap_or_default();
+    /// Takes what the rules did from an instant on out of the record of an enrollment, and keeps it by occurrence where
+    /// `does_the_same` says that the rule of a key does now what a version of it did. A flag that others raised too stays.
+    pub fn take_out(&mut self, record: &mut Record, from: DateTime<Utc>, does_the_same: impl Fn(&str, Uuid) -> bool) {
+        let Record { facts, modules, .. } = record;
+        let enrollment = facts.enrollment;
+        let mut causes = self.causes.remove(&enrollment).unwrap_or_default();
+        let firings = self.firings.remove(&enrollment).unwrap_or_default();
         let mut done: BTreeMap<(String, String), Effects> = BTreeMap::new();
         let nothing = HashSet::new();
         let in_window: Vec<Firing> = firings
@@ -189,7 +217,11 @@ impl Past {
             .collect();
         let (taken, left): (Vec<Cause>, Vec<Cause>) = causes.drain(..).partition(|cause| is_own(cause));
         for firing in &in_window {
-            let mut effects = Effects::default();
+            let mut effects = Effects {
+                at: firing.at,
+                done_at: firing.fired_at + TICK,
+                ..Effects::default()
+            };
             let sent = self.dispatches.get(&firing.id).unwrap_or(&nothing);
             effects.dispatches = facts
                 .dispatches
@@ -200,13 +232,14 @@ impl Past {
                 .events
                 .extract_if(.., |event| written.contains(&event.id))
                 .collect();
+            let last = effects.events.last().map(|event| event.at);
+            effects.done_at = effects.done_at.max(last.unwrap_or(firing.at));
+            let said = self.messages.get(&firing.id).unwrap_or(&nothing);
             effects.messages = facts
                 .messages
-                .extract_if(.., |message| {
-                    let is_event = |event: &rules::facts::Event| event.at == message.at;
-                    message.from == Audience::Staff && effects.events.iter().any(is_event)
-                })
+                .extract_if(.., |message| said.contains(&message.id))
                 .collect();
+            effects.said = simulation::take_out(modules, |said| said == firing.id);
             let is_of_this = |cause: &&Cause| {
                 let of = cause.firing.as_ref();
                 of.is_some_and(|(key, occurrence)| *key == firing.key && *occurrence == firing.occurrence)
@@ -217,12 +250,12 @@ impl Past {
                 .flags
                 .extract_if(.., |flag| raised.contains(&flag.id) && !others.contains(&flag.id))
                 .collect();
-            done.insert((firing.key.clone(), firing.occurrence.clone()), effects);
+            if does_the_same(&firing.key, firing.version) {
+                done.insert((firing.key.clone(), firing.occurrence.clone()), effects);
+            }
         }
-        let mut record = Record::from(facts.clone());
         record.causes = left;
         record.done = done;
-        record
     }
 
     /// Puts right what is remembered of rules at an instant by what they really did: how often and when they fired.
@@ -316,4 +349,99 @@ pub(crate) async fn causes(connection: &impl ConnectionTrait, ids: &[Uuid]) -> R
         });
     }
     Ok(causes)
+}
+
+#[cfg(test)]
+mod tests {
+    use rules::facts::{Event, EventKind, Facts, Message};
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+    }
+
+    fn nothing() -> Facts {
+        Facts {
+            enrollment: Uuid::from_u128(1),
+            zone: enrollment::DEFAULT_ZONE,
+            started_at: Some(at(0)),
+            started_known_at: Some(at(0)),
+            ends: Vec::new(),
+            birth_date: None,
+            sex: None,
+            statuses: Vec::new(),
+            responses: Vec::new(),
+            dispatches: Vec::new(),
+            sign_ins: Vec::new(),
+            activities: Vec::new(),
+            messages: Vec::new(),
+            measurements: Vec::new(),
+            planned: Vec::new(),
+            registrations: Vec::new(),
+            modules: Vec::new(),
+            flags: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_its_own_messages_are_taken_out_whatever_else_was_written_at_the_same_instant() {
+        let id = Uuid::from_u128;
+        let message = |number, second, from| Message {
+            id: id(number),
+            at: at(second),
+            from,
+            answer_before: None,
+            answered_at: None,
+        };
+        // At the fifth second the rule raised a flag, and somebody wrote by hand; its own message was dated a second later.
+        let mut facts = nothing();
+        let event = Event {
+            id: id(7),
+            at: at(5),
+            depth: 1,
+            kind: EventKind::FactChanged,
+        };
+        facts.events = vec![event.clone()];
+        facts.messages = vec![
+            message(11, 5, Audience::Citizen),
+            message(12, 5, Audience::Staff),
+            message(13, 6, Audience::Staff),
+            message(14, 6, Audience::Staff),
+        ];
+        let firing = || Firing {
+            id: id(3),
+            key: "greets".to_owned(),
+            occurrence: "episode-1".to_owned(),
+            version: id(9),
+            at: at(4),
+            fired_at: at(4),
+            outcome: Outcome::Done,
+        };
+        let past = || Past {
+            firings: HashMap::from([(id(1), vec![firing()])]),
+            events: HashMap::from([(id(3), HashSet::from([id(7)]))]),
+            messages: HashMap::from([(id(3), HashSet::from([id(13)]))]),
+            ..Past::default()
+        };
+        let mut others = Record::from(facts.clone());
+        past().take_out(&mut others, at(0), |_, _| false);
+        assert!(others.done.is_empty(), "it does something else now");
+        let does_the_same = |key: &str, version| key == "greets" && version == id(9);
+        let mut record = Record::from(facts);
+        past().take_out(&mut record, at(0), does_the_same);
+        let left = [
+            message(11, 5, Audience::Citizen),
+            message(12, 5, Audience::Staff),
+            message(14, 6, Audience::Staff),
+        ];
+        assert_eq!(others.facts.messages, left);
+        assert_eq!(record.facts.messages, left);
+        let [((key, occurrence), effects)] = Vec::from_iter(record.done).try_into().unwrap();
+        assert_eq!((key.as_str(), occurrence.as_str()), ("greets", "episode-1"));
+        assert_eq!((effects.at, effects.done_at), (at(4), at(5)));
+        assert_eq!(effects.messages, [message(13, 6, Audience::Staff)]);
+        assert_eq!(effects.events, [event]);
+    }
 }

@@ -10,7 +10,8 @@ use entity::{
     act::Cause,
     action::{
         self,
-        care::{NewAssignment, NewStaff, NewUnit},
+        assignment::NewAssignment,
+        care::{NewStaff, NewUnit},
         citizen::NewCitizen,
         content_override::{Change, Target},
         enrollment::{StartEnrollment, StatusChange},
@@ -212,7 +213,7 @@ impl World {
                 valid_from: None,
                 valid_until: None,
             };
-            action::care::assign(&mut act, assignment).await.unwrap();
+            action::assignment::grant(&mut act, &assignment).await.unwrap();
             staff.push(id);
         }
         let (file, forms) = program();
@@ -260,8 +261,8 @@ impl World {
     /// Starts the program; gives the enrollment and the citizen.
     pub async fn start(&self, viewer: &Viewer, start: &StartEnrollment) -> Result<(Uuid, Uuid), Error> {
         let mut act = self.store.act(viewer).await?;
-        let id = action::enrollment::start(&mut act, start).await?;
-        act.commit().await?;
+        let started = action::enrollment::start(&mut act, start).await;
+        let id = act.finish(started).await?.enrollment_id;
         let found = entity::enrollment::find(&self.store, &Viewer::system(), &[id]).await?;
         Ok((id, found[&id].citizen_id))
     }
@@ -278,9 +279,8 @@ impl World {
             .row
             .id;
         let mut act = self.store.act(viewer).await?;
-        let id = action::step::complete(&mut act, enrollment, step).await?;
-        act.commit().await?;
-        Ok(id)
+        let id = action::step::complete(&mut act, enrollment, step).await;
+        act.finish(id).await
     }
 
     pub async fn content(&self) -> std::sync::Arc<entity::content::Content> {
@@ -326,6 +326,7 @@ pub fn change(enrollment_id: Uuid, target: Target, viewer: &Viewer) -> Change {
         enrollment_id,
         target,
         visible: None,
+        visible_from: None,
         opens_at: None,
         open: false,
         reason: Some("Enligt överenskommelse".to_owned()),

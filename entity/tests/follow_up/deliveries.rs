@@ -249,7 +249,7 @@ async fn what_is_confirmed_is_held_as_long_as_what_is_claimed() {
     world.plan(&world.staff, &[world.reminder(&person)]).await;
     let claimed = world.claim("one", LEASE).await;
     let before = world.mail(&person).await.leased_until.unwrap();
-    assert_eq!(confirm(&world.store, claimed, LEASE * 2).await.unwrap().len(), 1);
+    assert_eq!(confirm(&world.store, &claimed, LEASE * 2).await.unwrap().len(), 1);
     let after = world.mail(&person).await.leased_until.unwrap();
     assert!(after >= before + chrono::Duration::seconds(600), "{before} {after}");
 }
@@ -284,7 +284,7 @@ async fn what_cannot_be_read_keeps_nothing_else_from_leaving() {
     };
     given_up(world.mail(&people[0]).await);
     world.poison(ids[2]).await;
-    assert!(confirm(&world.store, claimed, LEASE).await.unwrap().is_empty());
+    assert!(confirm(&world.store, &claimed, LEASE).await.unwrap().is_empty());
     given_up(world.mail(&people[2]).await);
 }
 

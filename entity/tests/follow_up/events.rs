@@ -2,7 +2,7 @@
 
 use entity::{
     action::flag::{Raise, raise},
-    event::{self, Cursor, EventKind, Model, Scope},
+    event::{self, Cursor, EventKind, Scope, Told},
     viewer::Viewer,
 };
 use rules::facts::{Audience, Severity};
@@ -30,7 +30,7 @@ impl World {
 
     /// As [`World::events`], once there are at least so many: on PostgreSQL they come to light when everything that was
     /// written before them is settled, in other databases of the server, too.
-    async fn settled(&self, scope: &Scope, cursor: Option<Cursor>, count: usize) -> Vec<Model> {
+    async fn settled(&self, scope: &Scope, cursor: Option<Cursor>, count: usize) -> Vec<Told> {
         let reading = async {
             loop {
                 let events = self.events(&self.staff, scope, cursor, &[]).await;
@@ -45,7 +45,7 @@ impl World {
             .unwrap()
     }
 
-    async fn events(&self, viewer: &Viewer, scope: &Scope, cursor: Option<Cursor>, kinds: &[EventKind]) -> Vec<Model> {
+    async fn events(&self, viewer: &Viewer, scope: &Scope, cursor: Option<Cursor>, kinds: &[EventKind]) -> Vec<Told> {
         event::after(&self.store, viewer, scope, cursor, kinds, 100)
             .await
             .unwrap()
@@ -62,7 +62,7 @@ async fn a_reader_goes_on_where_it_was() {
     assert!(world.events(&world.staff, unit, Some(start), &[]).await.is_empty());
     world.send(&person, None, &[]).await;
     world.flag_for(&person, Audience::Staff).await;
-    let kinds = |events: &[Model]| events.iter().map(|event| event.kind.0).collect::<Vec<_>>();
+    let kinds = |events: &[Told]| events.iter().map(|event| event.kind.0).collect::<Vec<_>>();
     let seen = world.settled(unit, Some(start), 2).await;
     assert_eq!(kinds(&seen), [EventKind::DispatchAvailable, EventKind::FlagRaised]);
 

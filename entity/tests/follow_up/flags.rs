@@ -4,7 +4,7 @@ use entity::{
     action::flag::{self, Ended, Raise},
     event::EventKind,
     facts::Needs,
-    flag::FlagStatus,
+    flag::{FlagStatus, What},
     viewer::Viewer,
 };
 use rules::facts::{Audience, Severity};
@@ -89,7 +89,9 @@ async fn causes_of_a_kind_stand_in_one_flag_as_serious_as_the_worst() {
         (row.severity.0, world.open(&row.title).as_str(), row.status.0),
         (Severity::Warning, "Risk Warning", FlagStatus::Open)
     );
-    let causes = entity::flag::causes(&world.store, &world.staff, &raised).await.unwrap();
+    let causes = entity::flag::causes(&world.store, &world.staff, &raised, 100)
+        .await
+        .unwrap();
     assert_eq!((causes[&raised[0]].len(), causes[&raised[2]].len()), (3, 1));
     assert_eq!(world.count(&one, EventKind::FlagRaised).await, 1);
     assert!(
@@ -126,13 +128,18 @@ async fn a_new_urgent_cause_opens_an_acknowledged_flag_again() {
         (FlagStatus::Open, Severity::Urgent, None)
     );
     assert_eq!(world.count(&person, EventKind::FlagRaised).await, 2);
-    let history = entity::flag::changes(&world.store, &world.staff, &[flag])
+    let history = entity::flag::history(&world.store, &world.staff, &[flag])
         .await
         .unwrap();
-    let statuses: Vec<_> = history[&flag].iter().map(|change| change.status.0).collect();
+    let became: Vec<_> = history[&flag].iter().map(|change| change.what).collect();
     assert_eq!(
-        statuses,
-        [FlagStatus::Open, FlagStatus::Acknowledged, FlagStatus::Open],
+        became,
+        [
+            What::Status(FlagStatus::Open),
+            What::Status(FlagStatus::Acknowledged),
+            What::Assigned(world.staff.staff()),
+            What::Status(FlagStatus::Open)
+        ],
         "in their order, although the clock stood"
     );
 }
@@ -181,7 +188,7 @@ async fn the_state_of_a_flag_can_be_read_as_of_any_instant() {
         .unwrap();
     world.store.clock().set(judged);
     let next = world.raise(&[urgent("3")]).await[0];
-    let history = entity::flag::changes(&world.store, &world.staff, &[next])
+    let history = entity::flag::history(&world.store, &world.staff, &[next])
         .await
         .unwrap();
     assert!(history[&next][0].at > judged);
@@ -247,7 +254,9 @@ async fn a_flag_is_taken_care_of_once() {
         codes(flag::acknowledge(&mut act, flag, None).await.unwrap_err()),
         ["ALREADY_RESOLVED"]
     );
-    let causes = entity::flag::causes(&world.store, &world.staff, &[flag]).await.unwrap();
+    let causes = entity::flag::causes(&world.store, &world.staff, &[flag], 100)
+        .await
+        .unwrap();
     assert!(causes[&flag][0].ended_at.is_some());
 }
 

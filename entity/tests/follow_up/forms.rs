@@ -9,7 +9,7 @@ use entity::{
     viewer::{Viewer, Who},
 };
 use rules::answer::{Answer, Answers};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::world::{START, World, answers, at, codes, errors, period};
 
@@ -49,6 +49,44 @@ async fn an_answer_is_scored_and_its_words_are_sealed() {
     assert_eq!(
         (completed.subject_id, completed.subject_key.as_deref()),
         (Some(id), Some("measure"))
+    );
+}
+
+#[tokio::test]
+async fn what_a_former_process_took_counts_as_answered_when_it_was_submitted() {
+    let world = World::new().await;
+    let person = world.enroll(0).await;
+    let mut given = Vec::new();
+    for _ in 0..3 {
+        let dispatch = world.send(&person, None, &[]).await;
+        given.push(
+            world
+                .submit(&person.viewer, dispatch, &answers("all", "some"))
+                .await
+                .unwrap(),
+        );
+        world.store.clock().advance(Duration::minutes(1));
+    }
+    // It does not know the columns that tell when and by whom.
+    response::Entity::update_many()
+        .col_expr(
+            response::Column::AnsweredAt,
+            Expr::value(None::<chrono::DateTime<chrono::Utc>>),
+        )
+        .col_expr(response::Column::AnsweredBy, Expr::value(None::<String>))
+        .filter(response::Column::Id.eq(given[1]))
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    let filter = response::Filter::default();
+    let mut found = response::last(&world.store, &world.staff, &[person.enrollment], &filter, 2)
+        .await
+        .unwrap();
+    let rows = found.remove(&person.enrollment).unwrap();
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), given[1..]);
+    assert_eq!(
+        (rows[0].answered_at(), rows[0].answered_by()),
+        (rows[0].submitted_at, rows[0].actor.0)
     );
 }
 
@@ -285,7 +323,11 @@ async fn pages_hold_the_latest_of_each_enrollment() {
             .unwrap();
         world.store.clock().advance(Duration::hours(1));
     }
-    let last = response::last(&world.store, &world.staff, &both, Some("measure"), 2)
+    let of_measure = response::Filter {
+        form: Some("measure".to_owned()),
+        ..response::Filter::default()
+    };
+    let last = response::last(&world.store, &world.staff, &both, &of_measure, 2)
         .await
         .unwrap();
     let scores: Vec<_> = last[&one.enrollment]
@@ -349,12 +391,12 @@ async fn what_was_taken_back_or_declined_is_over() {
         world.send(&person, None, &[]).await,
     );
     let mut act = world.act(&person.viewer).await;
-    let not_theirs = action::dispatch::cancel(&mut act, first).await;
+    let not_theirs = action::dispatch::cancel(&mut act, first, None).await;
     assert_eq!(codes(not_theirs.unwrap_err()), ["NOT_FOUND"]);
     action::dispatch::decline(&mut act, second).await.unwrap();
     act.commit().await.unwrap();
     let mut act = world.act(&world.staff).await;
-    action::dispatch::cancel(&mut act, first).await.unwrap();
+    action::dispatch::cancel(&mut act, first, None).await.unwrap();
     act.commit().await.unwrap();
     for dispatch in [first, second] {
         let refused = world.submit(&person.viewer, dispatch, &answers("no", "no")).await;

@@ -27,6 +27,8 @@ impl World {
             audience: Audience::Citizen,
             remind_at: None,
             dispatch_id: None,
+            staff: Vec::new(),
+            note: None,
             firing_id: None,
             bypass_quiet_hours: false,
             cause: self.system_cause(),

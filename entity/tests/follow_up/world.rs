@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use entity::{
     act::{Act, Cause},
-    action::{self, care, citizen::NewCitizen, dispatch::Send, enrollment::StartEnrollment},
+    action::{self, assignment, care, citizen::NewCitizen, dispatch::Send, enrollment::StartEnrollment},
     assignment::Role,
     clock::Clock,
     error::{Error, UserError},
@@ -119,7 +119,8 @@ impl World {
             ..StartEnrollment::default()
         };
         let mut act = self.store.act(&Viewer::system()).await.unwrap();
-        let enrollment = action::enrollment::start(&mut act, &start).await.unwrap();
+        let started = action::enrollment::start(&mut act, &start).await.unwrap();
+        let enrollment = started.enrollment_id;
         let citizen = act.enrollment(enrollment, "").await.unwrap().citizen_id;
         act.commit().await.unwrap();
         let viewer = Viewer::new(Who::Citizen { id: citizen }, "test");
@@ -153,9 +154,8 @@ impl World {
 
     pub async fn submit(&self, viewer: &Viewer, dispatch: Uuid, answers: &Answers) -> Result<Uuid, Error> {
         let mut act = self.act(viewer).await;
-        let response = action::response::submit(&mut act, dispatch, answers).await?;
-        act.commit().await?;
-        Ok(response)
+        let response = action::response::submit(&mut act, dispatch, answers).await;
+        act.finish(response).await
     }
 
     /// Does what is due now, until nothing is.
@@ -270,14 +270,14 @@ async fn staff(act: &mut Act, provider: Uuid, unit: Uuid, name: &str, role: Role
         email: Some(format!("{name}@care.example")),
     };
     let id = care::create_staff(act, new).await.unwrap();
-    let assignment = care::NewAssignment {
+    let assignment = assignment::NewAssignment {
         staff_id: id,
         unit_id: Some(unit),
         role,
         valid_from: None,
         valid_until: None,
     };
-    care::assign(act, assignment).await.unwrap();
+    assignment::grant(act, &assignment).await.unwrap();
     Viewer::new(
         Who::Staff {
             id,

@@ -205,7 +205,8 @@ async fn a_narrower_rule_stands_before_the_wider_one_and_gives_its_place_back(wo
         .unwrap()
         .remove(&own)
         .unwrap();
-    let wider = rule::wider(&world.store, &ingrid, &row.rule).await.unwrap().unwrap();
+    let mut wider = rule::wider(&world.store, &ingrid, &[row.rule.id]).await.unwrap();
+    let wider = wider.remove(&row.rule.id).unwrap();
     assert_eq!(wider.rule.id, rule, "that of the unit is withdrawn");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use entity::{
-    action::{self, care::NewAssignment, enrollment::StartEnrollment, rule::SaveRule},
+    action::{self, assignment::NewAssignment, enrollment::StartEnrollment, rule::SaveRule},
     assignment::Role,
     firing,
     rule::{self, RuleBook},
@@ -191,7 +191,7 @@ async fn a_rule_of_one_enrollment_is_simulated_by_who_treats_it(world: World) {
         valid_from: None,
         valid_until: None,
     };
-    action::care::assign(&mut act, assignment).await.unwrap();
+    action::assignment::grant(&mut act, &assignment).await.unwrap();
     act.commit().await.unwrap();
     world.store.refresh().await.unwrap();
     let own = SaveRule {
@@ -205,6 +205,9 @@ async fn a_rule_of_one_enrollment_is_simulated_by_who_treats_it(world: World) {
         drafted.map(|draft| draft.key)
     };
     assert_eq!(drafted(&both, &flagging()).await.unwrap(), "risk");
-    assert_eq!(refused(drafted(&both, &own).await), one("NOT_FOUND", "enrollmentId"));
+    assert_eq!(
+        refused(drafted(&both, &own).await),
+        one("NOT_FOUND", "rule.enrollmentId")
+    );
     assert_eq!(drafted(&world.staff("ingrid"), &own).await.unwrap(), "risk");
 }

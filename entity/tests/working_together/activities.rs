@@ -36,16 +36,15 @@ pub fn walk(person: &Person) -> Plan {
 impl World {
     pub async fn plan(&self, viewer: &Viewer, wanted: &Plan) -> Result<Uuid, Error> {
         let mut act = self.act(viewer).await;
-        let id = plan(&mut act, wanted).await?;
-        act.commit().await?;
-        Ok(id)
+        let id = plan(&mut act, wanted).await;
+        act.finish(id).await
     }
 
     pub async fn register(&self, viewer: &Viewer, activity_id: Uuid, on: &str) -> Result<Uuid, Error> {
         self.register_as(viewer, activity_id, on, |_| {}).await
     }
 
-    async fn register_as(
+    pub async fn register_as(
         &self,
         viewer: &Viewer,
         activity_id: Uuid,
@@ -58,19 +57,18 @@ impl World {
             done: true,
             note: None,
             rating: None,
+            rating_before: None,
         };
         change(&mut wanted);
         let mut act = self.act(viewer).await;
-        let id = register(&mut act, &wanted).await?;
-        act.commit().await?;
-        Ok(id)
+        let id = register(&mut act, &wanted).await;
+        act.finish(id).await
     }
 
     async fn end_activity(&self, viewer: &Viewer, activity: Uuid) -> Result<Uuid, Error> {
         let mut act = self.act(viewer).await;
-        let id = end(&mut act, activity).await?;
-        act.commit().await?;
-        Ok(id)
+        let id = end(&mut act, activity).await;
+        act.finish(id).await
     }
 
     async fn occurring(&self, viewer: &Viewer, person: &Person, from: &str, to: &str) -> Vec<Occurrence> {
@@ -146,11 +144,12 @@ async fn a_plan_comes_on_its_days_at_its_local_time() {
 async fn a_plan_is_made_by_those_who_treat_and_must_make_sense() {
     let world = World::new().await;
     let person = world.enroll(0).await;
-    for viewer in [&person.viewer, &world.other_unit, &world.administrator] {
-        assert_eq!(
-            codes(world.plan(viewer, &walk(&person)).await.unwrap_err()),
-            ["NOT_FOUND"]
-        );
+    for (viewer, code) in [
+        (&person.viewer, "NOT_ALLOWED"),
+        (&world.other_unit, "NOT_FOUND"),
+        (&world.administrator, "NOT_FOUND"),
+    ] {
+        assert_eq!(codes(world.plan(viewer, &walk(&person)).await.unwrap_err()), [code]);
     }
     type Change = fn(&mut Plan);
     let wrong: [(Change, &str, &str); 9] = [
@@ -181,7 +180,7 @@ async fn a_plan_is_made_by_those_who_treat_and_must_make_sense() {
     world.end(&person).await;
     assert_eq!(
         codes(world.plan(&world.staff, &walk(&person)).await.unwrap_err()),
-        ["NOT_ACTIVE"]
+        ["ENDED"]
     );
 }
 
@@ -292,7 +291,7 @@ async fn only_a_planned_day_that_has_come_is_registered_by_the_citizen() {
                 .await
                 .unwrap_err()
         ),
-        ["NOT_ACTIVE"]
+        ["ENDED"]
     );
     let entries = activity_entry::Entity::find()
         .count(world.store.connection())
@@ -307,11 +306,12 @@ async fn what_has_ended_comes_no_more() {
     let person = world.enroll(0).await;
     let activity = world.plan(&world.staff, &walk(&person)).await.unwrap();
     world.store.clock().set(at("2026-11-25T12:00:00Z"));
-    for viewer in [&person.viewer, &world.other_unit, &world.administrator] {
-        assert_eq!(
-            codes(world.end_activity(viewer, activity).await.unwrap_err()),
-            ["NOT_FOUND"]
-        );
+    for (viewer, code) in [
+        (&person.viewer, "NOT_ALLOWED"),
+        (&world.other_unit, "NOT_FOUND"),
+        (&world.administrator, "NOT_FOUND"),
+    ] {
+        assert_eq!(codes(world.end_activity(viewer, activity).await.unwrap_err()), [code]);
     }
     for _ in 0..2 {
         world.end_activity(&world.staff, activity).await.unwrap();

@@ -4,17 +4,18 @@ use chrono::{DateTime, Duration, Utc};
 use entity::{
     act::Cause,
     action::{
+        activity::Register,
         citizen::signed_in,
         flag::{Raise, acknowledge, raise, resolve},
         step,
     },
-    enrollment,
+    activity_correction, enrollment,
     facts::{self, Needs},
     viewer::Actor,
 };
 use rules::{
     definition::RuleDefinition,
-    facts::{Audience, Dated, Event, EventKind, Facts, FlagState, Severity, Sex},
+    facts::{Audience, Dated, Event, EventKind, Facts, FlagState, Ratings, Severity, Sex},
 };
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
@@ -129,6 +130,14 @@ async fn everything_is_known_with_its_date() {
         value: "2026-11-23".parse().unwrap(),
     };
     assert_eq!(planned.entries, [entry]);
+    let said = Dated {
+        at: hours(4),
+        value: Ratings::default(),
+    };
+    assert_eq!(
+        (facts.registrations[0].at, &facts.registrations[0].said),
+        (hours(4), &vec![said])
+    );
     assert_eq!(
         planned.next_day("2026-11-24".parse().unwrap()),
         "2026-11-26".parse().ok()
@@ -153,7 +162,9 @@ async fn everything_is_known_with_its_date() {
             from: Audience::Citizen,
         },
         EventKind::MessageReceived { from: Audience::Staff },
-        EventKind::ActivityRegistered,
+        EventKind::ActivityRegistered {
+            registration: facts.registrations[0].id,
+        },
         EventKind::SignedIn,
     ] {
         assert!(from(&kind), "{kind:?}");
@@ -196,11 +207,13 @@ async fn only_what_rules_look_at_is_read_and_as_many_for_all_as_for_one() {
         rule(json!({ "compare": { "fact": { "daysSince": { "event": "MESSAGE" } }, "operator": "GTE", "value": 2 } }));
     let missed =
         rule(json!({ "compare": { "fact": { "missedActivities": { "days": 7 } }, "operator": "GTE", "value": 3 } }));
+    let rated = rule(json!({ "compare": { "fact": { "rating": {} }, "operator": "LTE", "value": 3 } }));
     let of_rules = [
         (Needs::default(), 2),
         (Needs::of([&messages]), 3),
-        (Needs::of([&messages, &missed]), 5),
-        (Needs::all(), 13),
+        (Needs::of([&messages, &missed]), 6),
+        (Needs::of([&messages, &missed, &rated]), 6),
+        (Needs::all(), 15),
     ];
     for people in [1, 4] {
         for n in 1..people {
@@ -215,4 +228,45 @@ async fn only_what_rules_look_at_is_read_and_as_many_for_all_as_for_one() {
     let (facts, _) = world.facts(&person, &Needs::of([&messages]), None).await;
     assert!(facts.planned.is_empty() && facts.flags.is_empty() && facts.modules.is_empty() && facts.sex.is_none());
     assert_eq!(facts.activities.len(), 3, "what the citizen did is always known");
+}
+
+#[tokio::test]
+async fn what_was_registered_is_known_as_it_was_said_then() {
+    let world = World::new().await;
+    let person = world.enroll(0).await;
+    let activity = world.plan(&world.staff, &walk(&person)).await.unwrap();
+    let rate = async |before, after| {
+        world.store.clock().advance(Duration::hours(1));
+        let rated = |register: &mut Register| (register.rating_before, register.rating) = (before, after);
+        world
+            .register_as(&person.viewer, activity, "2026-11-23", rated)
+            .await
+            .unwrap()
+    };
+    let id = rate(Some(2), Some(7)).await;
+    rate(None, Some(3)).await;
+    rate(Some(0), None).await;
+    let rated = rule(json!({ "compare": { "fact": { "rating": {} }, "operator": "LTE", "value": 3 } }));
+    let said = async || {
+        let (facts, statements) = world.facts(&person, &Needs::of([&rated]), None).await;
+        assert_eq!(statements, 3);
+        let [known] = &facts.registrations[..] else {
+            panic!("{:?}", facts.registrations)
+        };
+        assert_eq!((known.id, known.at), (id, hours(1)));
+        let said = known.said.iter();
+        said.map(|said| (said.at, said.value.before, said.value.after))
+            .collect::<Vec<_>>()
+    };
+    let last = (hours(3), Some(0.0), None);
+    assert_eq!(
+        said().await,
+        [(hours(1), Some(2.0), Some(7.0)), (hours(2), None, Some(3.0)), last]
+    );
+    // Nobody knows any more what was overwritten before anything was kept.
+    activity_correction::Entity::delete_many()
+        .exec(world.store.connection())
+        .await
+        .unwrap();
+    assert_eq!(said().await, [last]);
 }

@@ -26,7 +26,9 @@ impl World {
         let send_this = Send {
             enrollment_id: person.enrollment,
             body: body.to_owned(),
+            attachments: Vec::new(),
             firing_id: None,
+            unit_message_id: None,
             cause: act.cause(),
         };
         let sent = send(&mut act, &[send_this]).await.unwrap().remove(0)?;
@@ -36,9 +38,8 @@ impl World {
 
     async fn read(&self, viewer: &Viewer, person: &Person, until: Option<Uuid>) -> Result<Uuid, Error> {
         let mut act = self.act(viewer).await;
-        let read = mark_read(&mut act, person.enrollment, until).await?;
-        act.commit().await?;
-        Ok(read)
+        let read = mark_read(&mut act, person.enrollment, until).await;
+        act.finish(read).await
     }
 
     pub async fn enrollment(&self, person: &Person) -> enrollment::Model {
@@ -204,7 +205,7 @@ async fn what_is_no_message_is_refused() {
     world.end(&person).await;
     for viewer in [&person.viewer, &world.staff, &Viewer::system()] {
         let refused = world.write(viewer, &person, "Tack").await.unwrap_err();
-        assert_eq!(refused[0].code, "NOT_ACTIVE");
+        assert_eq!(refused[0].code, "ENDED");
     }
     world.read(&person.viewer, &person, None).await.unwrap();
     assert_eq!(world.unread(&person).await, (0, 0), "reading is possible after the end");
@@ -224,7 +225,9 @@ async fn a_rule_writes_to_many_for_the_unit() {
     let to = |person: &Person| Send {
         enrollment_id: person.enrollment,
         body: "Nu är halva programmet gjort.".to_owned(),
+        attachments: Vec::new(),
         firing_id: None,
+        unit_message_id: None,
         cause,
     };
     let sends: Vec<Send> = people.iter().chain([&people[0]]).map(to).collect();

@@ -98,7 +98,9 @@ fn facts() -> Facts {
         sign_ins: (0..28).map(|day| at(day * 48)).collect(),
         activities: (0..28).map(|day| at(day * 48)).collect(),
         messages: Vec::new(),
+        measurements: Vec::new(),
         planned: Vec::new(),
+        registrations: Vec::new(),
         modules: ["one", "two", "three"].map(module).to_vec(),
         flags: vec![Flag {
             id: id(1),

@@ -4,12 +4,14 @@ use chrono::{Days, NaiveDate};
 
 use super::AsOf;
 use crate::{
-    facts::{Dated, Instant, PlannedActivity},
+    facts::{Dated, DayException, Instant, PlannedActivity},
     zone::start_of_day,
 };
 
 impl AsOf<'_> {
     /// How many planned activities of the last days passed without a registration.
+    // Not inlined: it needs much room, and few rules ask for it.
+    #[inline(never)]
     pub(super) fn missed_activities(&self, days: u32) -> usize {
         let today = self.today();
         let from = today
@@ -18,18 +20,44 @@ impl AsOf<'_> {
         let planned = self.facts.planned.iter().filter(|planned| self.past(planned.known_at));
         planned
             .map(|planned| {
-                let days = planned.days(from, today);
-                days.filter(|day| self.is_missed(planned, *day)).count()
+                let days = self.days_between(planned, from, today);
+                days.filter(|(day, on)| self.is_missed(planned, *day, *on)).count()
             })
             .sum()
     }
 
-    /// Whether an activity was planned before its day was over and still when it was, and has not been registered.
-    fn is_missed(&self, planned: &PlannedActivity, day: NaiveDate) -> bool {
-        let was_known = self.over(day).is_some_and(|over| planned.known_at < over);
+    /// The days of an activity that come from a local day and before another: each with the day that it is moved to, or itself.
+    fn days_between(
+        &self,
+        planned: &PlannedActivity,
+        from: NaiveDate,
+        before: NaiveDate,
+    ) -> impl Iterator<Item = (NaiveDate, NaiveDate)> {
+        let as_planned = planned.days(from, before);
+        let as_planned = as_planned.filter(|day| self.exception(planned, *day).is_none());
+        let moved = planned.exceptions.iter().filter_map(move |exception| {
+            let DayException { day, to } = exception.value;
+            let holds = self
+                .exception(planned, day)
+                .is_some_and(|latest| std::ptr::eq(latest, exception));
+            to.filter(|to| holds && from <= *to && *to < before).map(|to| (day, to))
+        });
+        as_planned.map(|day| (day, day)).chain(moved)
+    }
+
+    /// What became of a day of an activity that does not come as planned.
+    fn exception<'p>(&self, planned: &'p PlannedActivity, day: NaiveDate) -> Option<&'p Dated<DayException>> {
+        let mut latest_first = planned.exceptions.iter().rev();
+        latest_first.find(|exception| exception.value.day == day && self.past(exception.at))
+    }
+
+    /// Whether an activity was planned before the day on which it comes was over and still when it was, and has not been
+    /// registered.
+    fn is_missed(&self, planned: &PlannedActivity, day: NaiveDate, on: NaiveDate) -> bool {
+        let was_known = self.over(on).is_some_and(|over| planned.known_at < over);
         let mut entries = planned.entries.iter();
         was_known
-            && self.is_still_planned(planned, day)
+            && self.is_still_planned(planned, on)
             && !entries.any(|entry| entry.value == day && self.past(entry.at))
     }
 
@@ -57,14 +85,26 @@ impl AsOf<'_> {
                     .filter(|day| self.is_still_planned(planned, *day))
             };
             let over = next_day(today).and_then(|day| self.over(day));
-            let last_counted = next_day(from).and_then(|day| day.checked_add_days(Days::new(u64::from(days))));
-            let forgotten = last_counted.and_then(|day| self.over(day));
-            [
+            let forgotten = |day: NaiveDate| {
+                day.checked_add_days(Days::new(u64::from(days)))
+                    .and_then(|day| self.over(day))
+            };
+            // Which of its days come changes with every exception; a look too many changes nothing.
+            let moved = planned.exceptions.iter().flat_map(move |exception| {
+                let to = exception.value.to;
+                [
+                    Some(exception.at),
+                    to.and_then(|to| self.over(to)),
+                    to.and_then(forgotten),
+                ]
+            });
+            let as_planned = [
                 Dated::next(&planned.entries, self.at),
                 Some(planned.known_at),
                 over,
-                forgotten,
-            ]
+                next_day(from).and_then(forgotten),
+            ];
+            as_planned.into_iter().chain(moved)
         });
         self.first_future(of_one)
     }

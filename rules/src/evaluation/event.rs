@@ -6,24 +6,32 @@ use super::{Run, Version, Window};
 use crate::{
     as_of::AsOf,
     definition::{EventTrigger, Trigger, UnhandledFlag},
-    facts::{Event, EventKind, Facts, Instant, Status},
+    facts::{Event, EventKind, Facts, Instant, Message, Status},
 };
 
 impl Run<'_> {
     /// Folds the events of the window, each against the facts as of itself.
+    #[inline(never)]
     pub(super) fn events(&mut self, version: &Version, trigger: &EventTrigger, window: Window) {
-        if let EventTrigger::FlagUnhandled(unhandled) = trigger {
-            return self.unhandled_flags(version, unhandled, window);
+        match trigger {
+            EventTrigger::FlagUnhandled(unhandled) => return self.unhandled_flags(version, unhandled, window),
+            EventTrigger::MessageUnanswered(_) => return self.unanswered_messages(version, window),
+            _ => {}
         }
         let (rule, facts) = (&version.active, self.facts);
         // The new ones are few, and last.
-        let new = facts.events.iter().rev().take_while(|event| event.at > window.after);
-        let first = facts.events.len() - new.count();
-        let due = facts.events.iter().skip(first);
-        let due = due.take_while(|event| window.holds(event.at));
-        for event in due.filter(|event| is_meant(trigger, event, facts)) {
+        let old = facts.events.iter().rposition(|event| event.at <= window.after);
+        let new = facts.events.get(old.map_or(0, |last| last + 1)..).unwrap_or_default();
+        for event in new.iter().take_while(|event| event.at <= window.until) {
+            if !is_meant(trigger, event, facts) {
+                continue;
+            }
             let as_of = match &event.kind {
                 EventKind::FormCompleted { response, .. } => AsOf::of_response(facts, event.at, *response),
+                EventKind::MeasurementRegistered { measurement, .. } => {
+                    AsOf::of_measurement(facts, event.at, *measurement)
+                }
+                EventKind::ActivityRegistered { registration } => AsOf::of_registration(facts, event.at, *registration),
                 _ => AsOf::new(facts, event.at),
             };
             if is_of_status(trigger) || self.in_status(rule, &as_of) {
@@ -41,6 +49,7 @@ impl Run<'_> {
 
     /// Judges the flags that have been left unhandled for long enough, at the instant at which that is so. It is no event
     /// that anybody writes: nothing happened.
+    #[inline(never)]
     fn unhandled_flags(&mut self, version: &Version, unhandled: &UnhandledFlag, window: Window) {
         let (rule, facts) = (&version.active, self.facts);
         let mut due: Vec<Unhandled> = Vec::new();
@@ -78,6 +87,43 @@ impl Run<'_> {
         }
     }
 
+    /// Judges the messages that were not answered as promised, at the instant at which that is so. It is no event that anybody
+    /// writes: nothing happened. Of those that wait together only the one whose promise is broken first is told of; one whose
+    /// promise this version never judged, since it was broken before its time or in a status that is not its own, hides none.
+    #[inline(never)]
+    fn unanswered_messages(&mut self, version: &Version, window: Window) {
+        let (rule, facts) = (&version.active, self.facts);
+        let promised = |message: &&Message| Some((message.answer_before?, message.at, message.id));
+        let mut due: Vec<(Instant, &Message)> = Vec::new();
+        for message in &facts.messages {
+            let still = |at: &Instant| (window.holds(*at) || *at > self.now) && message.waits(*at);
+            let Some(at) = message.answer_before.filter(still) else {
+                continue;
+            };
+            let owned = Window {
+                after: version.owned_after,
+                until: at,
+            };
+            let is_judged = |promise: Instant| owned.holds(promise) && self.in_status(rule, &AsOf::new(facts, promise));
+            let mut others = facts.messages.iter().filter(|other| other.waits(at));
+            if others.any(|other| promised(&other) < promised(&message) && other.answer_before.is_some_and(is_judged)) {
+                continue;
+            }
+            if window.holds(at) {
+                due.push((at, message));
+            }
+            self.wake(version, at);
+        }
+        due.sort_by_key(|(at, message)| (*at, message.id));
+        for (at, message) in due {
+            let as_of = AsOf::new(facts, at);
+            if self.in_status(rule, &as_of) {
+                // A citizen wrote it: no rule was the cause.
+                self.fire(rule, &as_of, at, format_args!("unanswered/{}", message.id), 0);
+            }
+        }
+    }
+
     /// Whether the version before would have judged a flag of the same kind only after this one took its place. A shorter time
     /// may be over by then, and nobody would judge the flag.
     fn was_still_to_come(&self, version: &Version, unhandled: &UnhandledFlag, opened: Instant) -> bool {
@@ -105,6 +151,7 @@ fn is_of_status(trigger: &EventTrigger) -> bool {
     )
 }
 
+#[inline]
 fn is_meant(trigger: &EventTrigger, event: &Event, facts: &Facts) -> bool {
     let named = |wanted: &Option<String>, key: &str| wanted.as_deref().is_none_or(|wanted| wanted == key);
     match (trigger, &event.kind) {
@@ -119,7 +166,10 @@ fn is_meant(trigger: &EventTrigger, event: &Event, facts: &Facts) -> bool {
         (EventTrigger::MessageReceived(wanted), EventKind::MessageReceived { from }) => {
             wanted.from.is_none_or(|wanted| wanted == *from)
         }
-        (EventTrigger::ActivityRegistered(_), EventKind::ActivityRegistered) => true,
+        (EventTrigger::ActivityRegistered(_), EventKind::ActivityRegistered { .. }) => true,
+        (EventTrigger::MeasurementRegistered(wanted), EventKind::MeasurementRegistered { kind, .. }) => {
+            named(&wanted.kind, kind)
+        }
         _ => false,
     }
 }

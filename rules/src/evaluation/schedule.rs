@@ -117,6 +117,7 @@ impl Run<'_> {
     }
 
     /// Judges slots, and finds out when the next come.
+    #[inline(never)]
     pub(super) fn schedule(&mut self, version: &Version, schedule: &Schedule, due: Vec<Due>) {
         let (rule, facts) = (&version.active, self.facts);
         // Off, its slots lapse.

@@ -17,6 +17,7 @@ use crate::{
 impl Run<'_> {
     /// Judges the condition at every instant of the window at which it could change, and at the window's first: what was
     /// true before the rule took effect begins then.
+    #[inline(never)]
     pub(super) fn whenever(&mut self, version: &Version, whenever: &Whenever, window: Window) {
         let rule = &version.active;
         // Without a condition it is refused when it is saved, and never fires.
@@ -71,15 +72,19 @@ impl Run<'_> {
             self.close_episode(at);
         }
         if self.memory.episode_since.is_none() && rule.enabled && holds == Verdict::True && !released {
-            self.memory.episode = self.memory.episode.saturating_add(1);
-            self.memory.episode_since = Some(at);
-            self.memory.episode_depth = self.depth_at(at);
+            let depth = self.depth_at(at);
+            let memory = self.memory.to_mut();
+            memory.episode = memory.episode.saturating_add(1);
+            memory.episode_since = Some(at);
+            memory.episode_depth = depth;
         }
         let held = self.held_at(whenever).is_some_and(|held| held <= at);
         if held && !self.memory.episode_fired && self.in_status(rule, &as_of) {
             // What began the episode caused it, also where it had to hold or to wait first.
             let (occurrence, depth) = (self.episode(), self.depth_at(at).max(self.memory.episode_depth));
-            self.memory.episode_fired = self.fire(rule, &as_of, at, occurrence, depth);
+            if self.fire(rule, &as_of, at, occurrence, depth) {
+                self.memory.to_mut().episode_fired = true;
+            }
         }
     }
 

@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use crate::{
     as_of::AsOf,
+    content::Piece,
     definition::Recipients,
-    facts::{Channel, Facts, FlagState, Instant, Status},
+    facts::{Channel, Dated, Facts, FlagState, Instant, Status},
 };
 
 /// Something that a firing would send, to one person or one group of staff.
@@ -19,8 +20,15 @@ pub struct Notice {
     pub channels: Vec<Channel>,
     /// What it is about.
     pub subject: Subject,
+    /// The content that it is about: while any of it is hidden from the citizen, it does not leave.
+    pub about: Vec<Piece>,
+    /// Whether rules may send its form, every change, oldest first: while they may not, it does not leave. They may before the
+    /// first.
+    pub switches: Vec<Dated<bool>>,
     /// The status of the enrollment when it was decided: it leaves in this one and while the enrollment is active.
     pub decided_in: Option<Status>,
+    /// Whether colleagues remind one another: it leaves in any status, until the enrollment has ended.
+    pub between_staff: bool,
     /// Whether it leaves whatever the hour.
     pub bypass_quiet_hours: bool,
     /// Whether it waits while the unit is closed.
@@ -62,9 +70,13 @@ impl Notice {
             }
             Subject::Nothing => true,
         };
-        // A flag waits for somebody whatever becomes of the enrollment.
+        // A flag waits for somebody whatever becomes of the enrollment, and whatever the citizen sees.
         let status = AsOf::new(facts, at).status();
-        let goes_on = status == Some(Status::Active) || status == self.decided_in;
-        stands && (goes_on || matches!(self.subject, Subject::Flag(_)))
+        let has_ended = matches!(status, Some(Status::Completed | Status::Withdrawn));
+        let is_decided = status == Some(Status::Active) || status == self.decided_in;
+        let goes_on = is_decided || self.between_staff && !has_ended;
+        let is_on = Dated::latest(&self.switches, at).copied().unwrap_or(true);
+        let is_shown = || self.about.iter().all(|piece| piece.is_shown(facts, at));
+        stands && is_on && (matches!(self.subject, Subject::Flag(_)) || goes_on && is_shown())
     }
 }

@@ -39,6 +39,18 @@ pub(super) fn repeat(language: Language, rule: &str) -> String {
                     weekdays(language, value, within)
                 ));
             }
+            "BYMONTHDAY" => {
+                let days: Option<Vec<String>> = value.split(',').map(|day| month_day(language, day)).collect();
+                // Without a month, a year has them once a month.
+                let within = match part("FREQ") == Some("YEARLY") && part("BYMONTH").is_none() {
+                    true => language.pick(" of every month", " i varje månad"),
+                    false => "",
+                };
+                told.push_str(&match days {
+                    Some(days) => format!(" {} {}{within}", language.pick("on", "på"), language.listed(&days)),
+                    None => format!(" ({name}={value})"),
+                });
+            }
             "COUNT" => told.push_str(&format!(", {value} {}", language.pick("times", "gånger"))),
             "UNTIL" => {
                 let date = value
@@ -66,6 +78,15 @@ fn every_nth(interval: &str, unit: &str) -> String {
             let ends_in_a = interval.ends_with(['1', '2']) && !interval.ends_with("11") && !interval.ends_with("12");
             format!("{every} {interval}:{} {unit}", if ends_in_a { "a" } else { "e" })
         }
+    }
+}
+
+/// A day of the month, where there are plain words for it.
+fn month_day(language: Language, day: &str) -> Option<String> {
+    match day.trim_start_matches('+') {
+        "-1" => Some(language.pick("the last day", "sista dagen").to_owned()),
+        day if day.starts_with('-') => None,
+        day => Some(format!("{} {day}", language.pick("day", "dag"))),
     }
 }
 

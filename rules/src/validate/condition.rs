@@ -1,18 +1,22 @@
 //! Whether a condition makes sense: what it names exists, and what it compares can be compared.
 
-use super::{ProgramShape, Report, contradiction::Weighing};
+use super::{
+    Function, MeasurementShape, ProgramShape, Report,
+    contradiction::Weighing,
+    function::offered,
+    picked::{check_measured, check_rating, check_score},
+};
 use crate::{
     answer::{Answer, parse_date, takes_answer},
-    definition::{Compare, Condition, Fact, Happening, Pick, ScoreFact},
+    definition::{Compare, Condition, Fact, Happening},
     facts::{Sex, Status},
-    form::{Form, Item, ItemKind, Operator, Scale},
+    form::{Form, Item, ItemKind, Operator},
     period::LocalTime,
     score,
 };
 
 const MAX_DEPTH: usize = 8;
 const MAX_COMPARISONS: usize = 100;
-const MAX_MEAN: u32 = 100;
 const MAX_LAST_DAYS: u32 = 366;
 const MAX_DAYS: f64 = 36_500.0;
 const MAX_WEEKS: f64 = 5_200.0;
@@ -256,14 +260,41 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
             });
             comparable
         }
+        Fact::Measurement(measured) => {
+            let mut comparable = None;
+            report.at("measurement", |report| {
+                comparable = check_measured(report, measured, shape)
+            });
+            comparable
+        }
+        Fact::Rating(rating) => {
+            let mut comparable = None;
+            report.at("rating", |report| comparable = check_rating(report, rating, shape));
+            comparable
+        }
         Fact::DaysSince(since) => {
             report.at("daysSince", |report| {
-                if let Some(form) = &since.form {
-                    if since.event == Happening::FormCompleted {
-                        known_form(report, form, shape);
-                    } else {
-                        report.add_at("form", "CONTRADICTION", "Only FORM_COMPLETED can name a form");
+                if is_of_messages(since.event) {
+                    report.at("event", |report| _ = offered(report, Function::Messages, shape));
+                }
+                match (&since.form, since.event) {
+                    (Some(form), Happening::FormCompleted) => _ = known_form(report, form, shape),
+                    (Some(_), _) => report.add_at("form", "CONTRADICTION", "Only FORM_COMPLETED can name a form"),
+                    (None, Happening::FormCompleted) => {
+                        report.at("event", |report| _ = offered(report, Function::Forms, shape));
                     }
+                    (None, _) => {}
+                }
+                match (&since.kind, since.event) {
+                    (Some(kind), Happening::Measurement) => _ = known_measurement(report, kind, shape),
+                    (Some(_), _) => {
+                        report.add_at(
+                            "kind",
+                            "CONTRADICTION",
+                            "Only MEASUREMENT can name a kind of measurement",
+                        );
+                    }
+                    (None, _) => {}
                 }
             });
             count(MAX_DAYS)
@@ -274,10 +305,9 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
             } else {
                 "missedDispatches"
             };
-            report.at(field, |report| {
-                if let Some(form) = &any.form {
-                    known_form(report, form, shape);
-                }
+            report.at(field, |report| match &any.form {
+                Some(form) => _ = known_form(report, form, shape),
+                None => _ = offered(report, Function::Forms, shape),
             });
             count(MAX_COUNT)
         }
@@ -292,6 +322,7 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
         Fact::ProgramProgress(_) => percent(),
         Fact::MissedActivities(last) => {
             report.at("missedActivities", |report| {
+                offered(report, Function::ActivityPlan, shape);
                 if !(1..=MAX_LAST_DAYS).contains(&last.days) {
                     report.add_at("days", "OUT_OF_RANGE", format!("From 1 to {MAX_LAST_DAYS}"));
                 }
@@ -303,64 +334,13 @@ fn check_fact<'a>(report: &mut Report, fact: &Fact, shape: &ProgramShape<'a>) ->
         Fact::Status(_) => Some(Comparable::Status),
         Fact::Age(_) => count(MAX_AGE),
         Fact::OpenFlag(of) => {
-            report.at("openFlag", |report| report.kind(&of.kind));
+            report.at("openFlag", |report| {
+                offered(report, Function::Flags, shape);
+                report.kind(&of.kind);
+            });
             Some(Comparable::Boolean)
         }
     }
-}
-
-fn check_score<'a>(report: &mut Report, fact: &ScoreFact, shape: &ProgramShape<'a>) -> Option<Comparable<'a>> {
-    if let Some(last) = fact.last {
-        if !matches!(fact.pick, Pick::Mean | Pick::Max | Pick::Min) {
-            report.add_at(
-                "last",
-                "CONTRADICTION",
-                "Only MEAN, MAX and MIN are taken of the last ones",
-            );
-        } else if !(1..=MAX_MEAN).contains(&last) {
-            report.add_at("last", "OUT_OF_RANGE", format!("From 1 to {MAX_MEAN}"));
-        }
-    }
-    let form = known_form(report, &fact.form, shape)?;
-    let Some(scale) = form.scale(&fact.scale) else {
-        report.add_at(
-            "scale",
-            "UNKNOWN_SCALE",
-            format!("“{}” has no scale “{}”", form.key, fact.scale),
-        );
-        return None;
-    };
-    if fact.pick == Pick::ReliableChange && scale.error_of_difference().is_none() {
-        report.add_at(
-            "pick",
-            "UNKNOWN_RELIABILITY",
-            format!("“{}” gives no standard deviation and reliability", scale.key),
-        );
-        return None;
-    }
-    let is_derived = matches!(
-        fact.pick,
-        Pick::Mean | Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious | Pick::ReliableChange
-    );
-    let decimals = (!is_derived).then_some(scale.decimals);
-    Some(Comparable::Number(Range {
-        reach: reach(form, scale, fact.pick),
-        decimals,
-    }))
-}
-
-fn reach(form: &Form, scale: &Scale, pick: Pick) -> Option<(f64, f64)> {
-    let (low, high) = score::reach(form, scale)?;
-    Some(match pick {
-        Pick::Latest | Pick::First | Pick::Previous | Pick::Mean | Pick::Max | Pick::Min => (low, high),
-        Pick::ChangeFromFirst | Pick::ChangeFromPrevious => (low - high, high - low),
-        Pick::ReliableChange => {
-            let error = scale.error_of_difference()?;
-            ((low - high) / error, (high - low) / error)
-        }
-        // From a small score to a large one it can be any percentage.
-        Pick::PercentChangeFromFirst | Pick::PercentChangeFromPrevious => return None,
-    })
 }
 
 fn comparable_item(item: &Item) -> Comparable<'_> {
@@ -379,11 +359,33 @@ fn comparable_item(item: &Item) -> Comparable<'_> {
 
 /// The form that is named at `form`.
 pub(super) fn known_form<'a>(report: &mut Report, key: &str, shape: &ProgramShape<'a>) -> Option<&'a Form> {
+    let mut has_forms = true;
+    report.at("form", |report| has_forms = offered(report, Function::Forms, shape));
+    if !has_forms {
+        return None;
+    }
     let form = shape.forms.iter().find(|form| form.key == key).copied();
     if form.is_none() {
         report.add_at("form", "UNKNOWN_FORM", format!("The program has no form “{key}”"));
     }
     form
+}
+
+/// The kind of measurement that is named at `kind`.
+pub(super) fn known_measurement<'s>(
+    report: &mut Report,
+    key: &str,
+    shape: &'s ProgramShape<'_>,
+) -> Option<&'s MeasurementShape> {
+    let kind = shape.measurements.iter().find(|kind| kind.key == key);
+    if kind.is_none() {
+        report.add_at(
+            "kind",
+            "UNKNOWN_MEASUREMENT",
+            format!("In the program no “{key}” is measured"),
+        );
+    }
+    kind
 }
 
 /// Checks the section that is named at `section`.
@@ -394,6 +396,16 @@ pub(super) fn known_section(report: &mut Report, key: &str, shape: &ProgramShape
             "UNKNOWN_SECTION",
             format!("The program has no section “{key}”"),
         );
+    }
+}
+
+fn is_of_messages(event: Happening) -> bool {
+    match event {
+        Happening::Message
+        | Happening::MessageFromCitizen
+        | Happening::MessageFromStaff
+        | Happening::UnansweredMessage => true,
+        Happening::SignIn | Happening::Activity | Happening::FormCompleted | Happening::Measurement => false,
     }
 }
 

@@ -4,9 +4,10 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 
 use super::{
-    ProgramShape, Report,
-    condition::{check_at, known_form, known_module, known_section, known_template},
+    Function, ProgramShape, Report,
+    condition::{check_at, known_form, known_measurement, known_module, known_section, known_template},
     contradiction::Weighing,
+    function::offered,
 };
 use crate::{
     definition::{
@@ -129,7 +130,7 @@ fn check_schedule(report: &mut Report, schedule: &Schedule, shape: &ProgramShape
         Anchor::FormCompleted(of) => report.at("formCompleted", |report| {
             known_form(report, &of.form, shape);
         }),
-        Anchor::FlagRaised(of) => report.at("flagRaised", |report| report.kind(&of.kind)),
+        Anchor::FlagRaised(of) => report.at("flagRaised", |report| check_flag(report, &of.kind, shape)),
     });
     let readable = |repeat: &str| repeat.parse::<Repeat>().and_then(|repeat| repeat.check());
     if let Some(Err(error)) = schedule.repeat.as_deref().map(readable) {
@@ -207,16 +208,34 @@ fn check_event(report: &mut Report, event: &EventTrigger, shape: &ProgramShape<'
                 report.add_at("step", "UNKNOWN_STEP", format!("The program has no step “{step}”"));
             }
         }),
-        EventTrigger::FlagRaised(of) => report.at("flagRaised", |report| report.kind(&of.kind)),
+        EventTrigger::FlagRaised(of) => report.at("flagRaised", |report| check_flag(report, &of.kind, shape)),
         EventTrigger::FlagUnhandled(of) => report.at("flagUnhandled", |report| {
-            report.kind(&of.kind);
+            check_flag(report, &of.kind, shape);
             if !is_positive(of.after) {
                 report.add_at("after", "NOT_POSITIVE", "Give a duration above zero");
             }
         }),
-        EventTrigger::MessageReceived(_)
-        | EventTrigger::ActivityRegistered(_)
-        | EventTrigger::SignedIn(_)
+        EventTrigger::MessageReceived(_) => {
+            report.at("messageReceived", |report| {
+                _ = offered(report, Function::Messages, shape)
+            });
+        }
+        EventTrigger::MessageUnanswered(_) => {
+            report.at("messageUnanswered", |report| {
+                _ = offered(report, Function::Messages, shape);
+            });
+        }
+        EventTrigger::MeasurementRegistered(any) => report.at("measurementRegistered", |report| {
+            if let Some(kind) = &any.kind {
+                known_measurement(report, kind, shape);
+            }
+        }),
+        EventTrigger::ActivityRegistered(_) => {
+            report.at("activityRegistered", |report| {
+                _ = offered(report, Function::ActivityPlan, shape);
+            });
+        }
+        EventTrigger::SignedIn(_)
         | EventTrigger::EnrollmentStarted(_)
         | EventTrigger::EnrollmentPaused(_)
         | EventTrigger::EnrollmentEnded(_) => {}
@@ -227,7 +246,7 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
     match action {
         Action::DispatchForm(dispatch) => report.at("dispatchForm", |report| check_dispatch(report, dispatch, rule, shape)),
         Action::RaiseFlag(flag) => report.at("raiseFlag", |report| {
-            report.kind(&flag.kind);
+            check_flag(report, &flag.kind, shape);
             report.title("title", &flag.title);
             if let Trigger::Event(EventTrigger::FlagRaised(of)) = &rule.trigger
                 && of.kind == flag.kind
@@ -257,6 +276,7 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
             }
         }),
         Action::Remind(remind) => report.at("remind", |report| {
+            offered(report, Function::Reminders, shape);
             known_template(report, &remind.template, shape);
             report.distinct("channels", &remind.channels, None);
         }),
@@ -264,6 +284,7 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
         Action::HideModule(of) => report.at("hideModule", |report| known_module(report, &of.module, shape)),
         Action::OpenSection(of) => report.at("openSection", |report| known_section(report, &of.section, shape)),
         Action::SendMessage(message) => report.at("sendMessage", |report| {
+            offered(report, Function::Messages, shape);
             let length = message.body.trim().chars().count();
             if length == 0 {
                 report.add_at("body", "EMPTY", "Write what the message says");
@@ -284,8 +305,15 @@ fn check_action(report: &mut Report, action: &Action, rule: &RuleDefinition, sha
     }
 }
 
+/// Checks a kind of flags, in a program that has flags.
+fn check_flag(report: &mut Report, kind: &str, shape: &ProgramShape<'_>) {
+    offered(report, Function::Flags, shape);
+    report.kind(kind);
+}
+
 fn check_ladder(report: &mut Report, escalate: &Escalate, shape: &ProgramShape<'_>) {
-    report.kind(&escalate.kind);
+    check_flag(report, &escalate.kind, shape);
+    offered(report, Function::Reminders, shape);
     report.length("rungs", &escalate.rungs, MAX_RUNGS);
     report.distinct("rungs", escalate.rungs.iter().map(|rung| &rung.key), Some("key"));
     let mut former: Option<Period> = None;
@@ -322,6 +350,9 @@ fn check_dispatch(report: &mut Report, dispatch: &DispatchForm, rule: &RuleDefin
     }
     if dispatch.expires_after.is_some_and(|expires| !is_positive(expires)) {
         report.add_at("expiresAfter", "NOT_POSITIVE", "Give a duration above zero");
+    }
+    if !dispatch.remind_after.is_empty() {
+        report.at("remindAfter", |report| _ = offered(report, Function::Reminders, shape));
     }
     if dispatch.remind_after.len() > MAX_REMINDERS {
         report.add_at("remindAfter", "TOO_MANY", format!("At most {MAX_REMINDERS}"));

@@ -51,15 +51,53 @@ enum Deed {
     },
     Message {
         from: Audience,
+        promised: Option<i64>,
+        answered: Option<i64>,
+    },
+    Measure {
+        kind: &'static str,
+        value: u8,
+        /// How many minutes before it is registered.
+        ago: i64,
+        /// After how many minutes it is taken back, or corrected to another number.
+        changed: Option<(i64, Option<u8>)>,
     },
     Plan {
         from_day: i64,
         repeat: Option<&'static str>,
         ended: Option<i64>,
-        registered: Vec<(i64, i64)>,
+        registered: Vec<Register>,
+        /// Which day is moved to which or cancelled, and after how many minutes.
+        moved: Vec<(i64, Option<i64>, i64)>,
     },
     /// What a rule did, which triggers none.
     Effect,
+}
+
+/// A day of an activity that is registered, and corrected.
+#[derive(Clone, Debug)]
+struct Register {
+    /// How many days after the first.
+    day: i64,
+    minutes: i64,
+    ratings: Ratings,
+    /// After how many further minutes each, and to what.
+    corrected: Vec<(i64, Ratings)>,
+}
+
+fn any_ratings() -> impl Strategy<Value = Ratings> {
+    let rating = || prop::option::weighted(0.8, (0..6_u8).prop_map(f64::from));
+    (rating(), rating()).prop_map(|(before, after)| Ratings { before, after })
+}
+
+fn any_register() -> impl Strategy<Value = Register> {
+    let corrected = prop::collection::vec((1..1_500_i64, any_ratings()), 0..3);
+    (0..3_i64, 0..3_000_i64, any_ratings(), corrected).prop_map(|(day, minutes, ratings, corrected)| Register {
+        day,
+        minutes,
+        ratings,
+        corrected,
+    })
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
@@ -81,14 +119,23 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         3 => (any_form(), prop::option::of(-600..600_i64), minutes(), minutes(), minutes(), prop::option::weighted(0.2, -900..2_000_i64))
             .prop_map(|(form, made, overdue, window, answered, cancelled)| Deed::Dispatch { form, made, overdue, window, answered, cancelled }),
         1 => prop::option::weighted(0.8, 1..6_000_i64).prop_map(|after_minutes| Deed::SetEnd { after_minutes }),
-        2 => prop::sample::select(vec![Audience::Citizen, Audience::Staff]).prop_map(|from| Deed::Message { from }),
+        2 => (prop::sample::select(vec![Audience::Citizen, Audience::Citizen, Audience::Staff]), minutes(), minutes())
+            .prop_map(|(from, promised, answered)| Deed::Message { from, promised, answered }),
+        2 => (
+            prop::sample::select(vec!["weight", "pulse"]),
+            0..6_u8,
+            prop_oneof![Just(0), 1..3_000_i64],
+            prop::option::weighted(0.3, (0..2_000_i64, prop::option::of(0..6_u8))),
+        )
+            .prop_map(|(kind, value, ago, changed)| Deed::Measure { kind, value, ago, changed }),
         1 => (
             -2..3_i64,
             prop::sample::select(vec![None, Some("FREQ=DAILY"), Some("FREQ=DAILY;INTERVAL=2")]),
             minutes(),
-            prop::collection::vec((0..3_i64, 0..3_000_i64), 0..3),
+            prop::collection::vec(any_register(), 0..3),
+            prop::collection::vec((0..4_i64, prop::option::of(0..5_i64), 0..3_000_i64), 0..3),
         )
-            .prop_map(|(from_day, repeat, ended, registered)| Deed::Plan { from_day, repeat, ended, registered }),
+            .prop_map(|(from_day, repeat, ended, registered, moved)| Deed::Plan { from_day, repeat, ended, registered, moved }),
         1 => Just(Deed::Effect),
     ]
 }
@@ -279,31 +326,115 @@ impl History {
                 let value = after_minutes.map(after);
                 self.facts.ends.push(Dated { at, value });
             }
-            Deed::Message { from } => {
-                self.facts.messages.push(Message { at, from });
+            Deed::Message {
+                from,
+                promised,
+                answered,
+            } => {
+                let of_citizen = |minutes: Option<i64>| minutes.map(after).filter(|_| from == Audience::Citizen);
+                let answered_at = of_citizen(answered);
+                self.facts.messages.push(Message {
+                    id: id(number),
+                    at,
+                    from,
+                    answer_before: of_citizen(promised),
+                    answered_at,
+                });
                 if from == Audience::Citizen {
                     self.facts.activities.push(at);
                 }
                 self.happened(number, at, EventKind::MessageReceived { from });
+                if let Some(answered_at) = answered_at {
+                    self.happened(number + 4_000_000, answered_at, EventKind::FactChanged);
+                }
+            }
+            Deed::Measure {
+                kind,
+                value,
+                ago,
+                changed,
+            } => {
+                let mut registered = Measurement {
+                    id: id(number),
+                    kind: kind.to_owned(),
+                    at,
+                    measured_at: after(-ago),
+                    value: f64::from(value),
+                    superseded_at: changed.map(|(minutes, _)| after(minutes)),
+                };
+                self.facts.measurements.push(registered.clone());
+                self.facts.activities.push(at);
+                let (kind, measurement) = (registered.kind.clone(), registered.id);
+                self.happened(number, at, EventKind::MeasurementRegistered { kind, measurement });
+                if let Some((minutes, corrected)) = changed {
+                    self.happened(number + 5_000_000, after(minutes), EventKind::FactChanged);
+                    registered.superseded_at = None;
+                    self.facts.measurements.extend(corrected.map(|value| Measurement {
+                        id: id(number + 5_000_000),
+                        at: after(minutes),
+                        value: f64::from(value),
+                        ..registered
+                    }));
+                }
             }
             Deed::Plan {
                 from_day,
                 repeat,
                 ended,
                 registered,
+                moved,
             } => {
                 let starts_on = self.day + Duration::days(from_day);
                 let mut entries: Vec<Dated<NaiveDate>> = Vec::new();
-                for (day, minutes) in registered {
+                for Register {
+                    day,
+                    minutes,
+                    ratings,
+                    corrected,
+                } in registered
+                {
+                    let mut at = after(minutes);
                     entries.push(Dated {
-                        at: after(minutes),
+                        at,
                         value: starts_on + Duration::days(day),
                     });
-                    self.facts.activities.push(after(minutes));
+                    self.facts.activities.push(at);
                     let place = entries.len() as u128;
-                    self.happened(number + 20_000 * place, after(minutes), EventKind::ActivityRegistered);
+                    let registration = id(number + 20_000 * place);
+                    self.happened(
+                        number + 20_000 * place,
+                        at,
+                        EventKind::ActivityRegistered { registration },
+                    );
+                    let mut registration = Registration {
+                        id: registration,
+                        at,
+                        said: vec![Dated { at, value: ratings }],
+                    };
+                    for (minutes, value) in corrected {
+                        at += Duration::minutes(minutes);
+                        registration.said.push(Dated { at, value });
+                        let times = registration.said.len() as u128;
+                        let number = number + 20_000 * place + 10_000_000 * times;
+                        self.happened(number, at, EventKind::FactChanged);
+                    }
+                    self.facts.registrations.push(registration);
                 }
                 entries.sort_by_key(|entry| entry.at);
+                let mut exceptions: Vec<Dated<DayException>> = Vec::new();
+                for (day, to, minutes) in moved {
+                    let value = DayException {
+                        day: starts_on + Duration::days(day),
+                        to: to.map(|to| starts_on + Duration::days(to)),
+                    };
+                    exceptions.push(Dated {
+                        at: after(minutes),
+                        value,
+                    });
+                    let place = exceptions.len() as u128;
+                    self.happened(number + 100_000 * place, after(minutes), EventKind::FactChanged);
+                }
+                exceptions.sort_by_key(|exception| exception.at);
                 self.facts.planned.push(PlannedActivity {
                     id: id(number),
                     known_at: at,
@@ -311,6 +442,7 @@ impl History {
                     starts_on,
                     repeat: repeat.map(|repeat| repeat.parse().unwrap()),
                     entries,
+                    exceptions,
                 });
             }
             Deed::Effect => self.happened(number, at, EventKind::FactChanged),
@@ -362,85 +494,13 @@ impl History {
             .responses
             .sort_by_key(|response| (response.answered_at, response.at));
         self.facts
+            .measurements
+            .sort_by_key(|measurement| (measurement.measured_at, measurement.at));
+        self.facts
+            .registrations
+            .sort_by_key(|registration| (registration.at, registration.id));
+        self.facts
             .dispatches
             .sort_by_key(|dispatch| (dispatch.available_at, dispatch.id));
     }
-}
-
-/// What can be known of facts at an instant.
-pub fn known(facts: &Facts, now: Instant) -> Facts {
-    let mut facts = facts.clone();
-    let so_far = |at: &mut Option<Instant>| *at = at.filter(|at| *at <= now);
-    so_far(&mut facts.started_at);
-    so_far(&mut facts.started_known_at);
-    facts.ends.retain(|end| end.at <= now);
-    facts.statuses.retain(|status| status.at <= now);
-    facts.responses.retain(|response| response.at <= now);
-    for response in &mut facts.responses {
-        so_far(&mut response.superseded_at);
-    }
-    facts.events.retain(|event| event.at <= now);
-    facts.sign_ins.retain(|at| *at <= now);
-    facts.activities.retain(|at| *at <= now);
-    facts.messages.retain(|message| message.at <= now);
-    facts.planned.retain(|planned| planned.known_at <= now);
-    for planned in &mut facts.planned {
-        so_far(&mut planned.ended_at);
-        planned.entries.retain(|entry| entry.at <= now);
-    }
-    for flag in &mut facts.flags {
-        flag.changes.retain(|change| change.at <= now);
-    }
-    facts.flags.retain(|flag| !flag.changes.is_empty());
-    for module in &mut facts.modules {
-        module.opened.retain(|at| *at <= now);
-        module.visible.retain(|change| change.at <= now);
-        for section in &mut module.sections {
-            section.visible.retain(|change| change.at <= now);
-            section.completed.retain(|at| *at <= now);
-        }
-    }
-    facts.dispatches.retain(|dispatch| dispatch.known_at <= now);
-    // When a dispatch opens and closes is planned ahead; what people do with it is not.
-    for dispatch in &mut facts.dispatches {
-        so_far(&mut dispatch.completed_at);
-        so_far(&mut dispatch.cancelled_at);
-    }
-    facts
-}
-
-/// Every instant at which somebody does something.
-pub fn deeds(facts: &Facts) -> Vec<Instant> {
-    let mut deeds: Vec<Instant> = facts.statuses.iter().map(|status| status.at).collect();
-    deeds.extend(facts.ends.iter().map(|end| end.at));
-    deeds.extend(facts.responses.iter().map(|response| response.at));
-    deeds.extend(facts.responses.iter().filter_map(|response| response.superseded_at));
-    deeds.extend(facts.events.iter().map(|event| event.at));
-    deeds.extend(facts.sign_ins.iter().chain(&facts.activities));
-    deeds.extend(facts.messages.iter().map(|message| message.at));
-    for planned in &facts.planned {
-        deeds.push(planned.known_at);
-        deeds.extend(planned.ended_at);
-        deeds.extend(planned.entries.iter().map(|entry| entry.at));
-    }
-    for module in &facts.modules {
-        deeds.extend(module.opened.iter());
-        deeds.extend(module.visible.iter().map(|change| change.at));
-        for section in &module.sections {
-            deeds.extend(section.visible.iter().map(|change| change.at));
-            deeds.extend(section.completed.iter());
-        }
-    }
-    deeds.extend(
-        facts
-            .flags
-            .iter()
-            .flat_map(|flag| &flag.changes)
-            .map(|change| change.at),
-    );
-    for dispatch in &facts.dispatches {
-        deeds.push(dispatch.known_at);
-        deeds.extend(dispatch.completed_at.into_iter().chain(dispatch.cancelled_at));
-    }
-    deeds
 }

@@ -31,8 +31,8 @@ pub fn compare(fact: Fact, operator: Operator, value: f64) -> Condition {
     })
 }
 
-fn any_score() -> impl Strategy<Value = Fact> {
-    let pick = prop::sample::select(vec![
+fn any_pick() -> impl Strategy<Value = Pick> {
+    prop::sample::select(vec![
         Pick::Latest,
         Pick::First,
         Pick::Previous,
@@ -44,8 +44,11 @@ fn any_score() -> impl Strategy<Value = Fact> {
         Pick::PercentChangeFromFirst,
         Pick::PercentChangeFromPrevious,
         Pick::ReliableChange,
-    ]);
-    (any_form(), pick, prop::option::of(1..3_u32)).prop_map(|(form, pick, last)| {
+    ])
+}
+
+fn any_score() -> impl Strategy<Value = Fact> {
+    (any_form(), any_pick(), prop::option::of(1..3_u32)).prop_map(|(form, pick, last)| {
         let last = last.filter(|_| matches!(pick, Pick::Mean | Pick::Max | Pick::Min));
         Fact::Score(ScoreFact {
             form,
@@ -60,6 +63,30 @@ pub fn any_form() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["measure".to_owned(), "diary".to_owned()])
 }
 
+fn any_kind() -> impl Strategy<Value = Option<String>> {
+    prop::sample::select(vec![None, Some("weight".to_owned()), Some("pulse".to_owned())])
+}
+
+fn any_measurement() -> impl Strategy<Value = Fact> {
+    (any_pick(), prop::option::of(1..3_u32)).prop_map(|(pick, last)| {
+        let last = last.filter(|_| matches!(pick, Pick::Mean | Pick::Max | Pick::Min));
+        Fact::Measurement(MeasurementFact {
+            kind: "weight".to_owned(),
+            pick,
+            last,
+            unit: None,
+        })
+    })
+}
+
+fn any_rating() -> impl Strategy<Value = Fact> {
+    let of = prop::sample::select(vec![RatingOf::After, RatingOf::Before, RatingOf::Difference]);
+    (of, any_pick(), prop::option::of(1..3_u32)).prop_map(|(of, pick, last)| {
+        let last = last.filter(|_| matches!(pick, Pick::Mean | Pick::Max | Pick::Min));
+        Fact::Rating(RatingFact { of, pick, last })
+    })
+}
+
 fn any_number() -> impl Strategy<Value = Fact> {
     let happenings = vec![
         Happening::SignIn,
@@ -68,12 +95,15 @@ fn any_number() -> impl Strategy<Value = Fact> {
         Happening::Message,
         Happening::MessageFromCitizen,
         Happening::MessageFromStaff,
+        Happening::UnansweredMessage,
+        Happening::Measurement,
     ];
     let module = || "one".to_owned();
     let form = || any_form().prop_map(|form| AnyForm { form: Some(form) });
     prop_oneof![
-        2 => prop::sample::select(happenings).prop_map(|event| Fact::DaysSince(DaysSinceFact { event, form: None })),
-        1 => any_form().prop_map(|form| Fact::DaysSince(DaysSinceFact { event: Happening::FormCompleted, form: Some(form) })),
+        2 => prop::sample::select(happenings).prop_map(|event| Fact::DaysSince(DaysSinceFact { event, form: None, kind: None })),
+        1 => any_form().prop_map(|form| Fact::DaysSince(DaysSinceFact { event: Happening::FormCompleted, form: Some(form), kind: None })),
+        1 => any_kind().prop_map(|kind| Fact::DaysSince(DaysSinceFact { event: Happening::Measurement, form: None, kind })),
         1 => Just(Fact::OverdueDispatches(AnyForm::default())),
         1 => form().prop_map(Fact::OverdueDispatches),
         1 => form().prop_map(Fact::MissedDispatches),
@@ -113,6 +143,8 @@ fn any_comparison() -> impl Strategy<Value = Condition> {
         |names: [&'static str; 2]| prop::sample::select(names.map(|name| Answer::Text(name.to_owned())).to_vec());
     prop_oneof![
         3 => (any_score(), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
+        2 => (any_measurement(), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
+        2 => (any_rating(), any_operator(), -2..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
         1 => (item("item"), any_operator(), 0..6).prop_map(|(fact, operator, value)| compare(fact, operator, f64::from(value))),
         5 => (any_number(), any_operator(), 0..4, any::<bool>(), any::<bool>()).prop_map(|(fact, operator, value, half, percent)| {
             let value = f64::from(value) + if half { 0.5 } else { 0.0 };
@@ -197,18 +229,20 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
 
 fn any_event_trigger() -> impl Strategy<Value = EventTrigger> {
     prop_oneof![
-        any_form().prop_map(|form| EventTrigger::FormCompleted(FormRef { form })),
-        Just(EventTrigger::SignedIn(Nothing::default())),
-        Just(EventTrigger::EnrollmentStarted(Nothing::default())),
-        Just(EventTrigger::EnrollmentPaused(Nothing::default())),
-        Just(EventTrigger::EnrollmentEnded(Nothing::default())),
-        any_flag().prop_map(|kind| EventTrigger::FlagRaised(FlagRef { kind })),
-        (any_flag(), any_period()).prop_map(|(kind, after)| EventTrigger::FlagUnhandled(UnhandledFlag { kind, after })),
-        prop::sample::select(vec![None, Some(Audience::Citizen), Some(Audience::Staff)])
+        1 => any_form().prop_map(|form| EventTrigger::FormCompleted(FormRef { form })),
+        1 => Just(EventTrigger::SignedIn(Nothing::default())),
+        1 => Just(EventTrigger::EnrollmentStarted(Nothing::default())),
+        1 => Just(EventTrigger::EnrollmentPaused(Nothing::default())),
+        1 => Just(EventTrigger::EnrollmentEnded(Nothing::default())),
+        1 => any_flag().prop_map(|kind| EventTrigger::FlagRaised(FlagRef { kind })),
+        1 => (any_flag(), any_period()).prop_map(|(kind, after)| EventTrigger::FlagUnhandled(UnhandledFlag { kind, after })),
+        1 => prop::sample::select(vec![None, Some(Audience::Citizen), Some(Audience::Staff)])
             .prop_map(|from| EventTrigger::MessageReceived(AnySender { from })),
-        Just(EventTrigger::ActivityRegistered(Nothing::default())),
-        Just(EventTrigger::ModuleCompleted(AnyModule::default())),
-        Just(EventTrigger::StepCompleted(AnyStep {
+        2 => Just(EventTrigger::MessageUnanswered(Nothing::default())),
+        1 => Just(EventTrigger::ActivityRegistered(Nothing::default())),
+        1 => any_kind().prop_map(|kind| EventTrigger::MeasurementRegistered(AnyMeasurement { kind })),
+        1 => Just(EventTrigger::ModuleCompleted(AnyModule::default())),
+        1 => Just(EventTrigger::StepCompleted(AnyStep {
             step: Some("step".to_owned())
         })),
     ]

@@ -228,8 +228,16 @@ fn leap_days_and_the_ends_of_months() {
     assert_eq!(last[..4], ["2028-01-31", "2028-02-29", "2028-03-31", "2028-04-30"]);
     // Who starts on the 31st and counts months skips those that have none; a month later is the last day there is.
     assert_eq!(
-        days("FREQ=MONTHLY", "2027-01-31 08:00", "2027-06-01 00:00"),
-        ["2027-01-31", "2027-03-31", "2027-05-31"]
+        days("FREQ=MONTHLY", "2027-01-31 08:00", "2027-08-01 00:00"),
+        ["2027-01-31", "2027-03-31", "2027-05-31", "2027-07-31"]
+    );
+    assert_eq!(
+        days("FREQ=MONTHLY", "2027-01-29 08:00", "2027-04-01 00:00"),
+        ["2027-01-29", "2027-03-29"]
+    );
+    assert_eq!(
+        days("FREQ=MONTHLY;BYMONTHDAY=-1", "2027-01-31 08:00", "2027-04-01 00:00"),
+        ["2027-01-31", "2027-02-28", "2027-03-31"]
     );
     let slots =
         json!([{ "key": "a", "offset": "P1M", "at": "09:00" }, { "key": "b", "offset": "P13M", "at": "09:00" }]);

@@ -488,7 +488,7 @@ fn messages_and_registrations() {
     let kinds = [
         EventKind::MessageReceived { from: Citizen },
         EventKind::MessageReceived { from: Staff },
-        EventKind::ActivityRegistered,
+        EventKind::ActivityRegistered { registration: id(9) },
     ];
     for (hour, kind) in kinds.into_iter().enumerate() {
         let at = local("2027-01-05 10:00") + Duration::hours(hour as i64);

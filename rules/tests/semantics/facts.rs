@@ -415,7 +415,14 @@ fn days_since_messages() {
         (Audience::Citizen, "2027-01-06 12:00"),
         (Audience::Staff, "2027-01-08 12:00"),
     ];
-    facts.messages = sent.map(|(from, at)| Message { at: local(at), from }).to_vec();
+    let message = |(from, at)| Message {
+        id: id(1),
+        at: local(at),
+        from,
+        answer_before: None,
+        answered_at: None,
+    };
+    facts.messages = sent.map(message).to_vec();
     let since = |event: &str, day: &str| {
         let fact = json!({ "daysSince": { "event": event } });
         number(&facts, fact, &format!("2027-01-{day} 23:00"))
@@ -426,6 +433,46 @@ fn days_since_messages() {
     assert_eq!(citizen, [None, Some(0.0), Some(3.0)], "missing until there is one");
     let staff = ["05", "07", "08", "09"].map(|day| since("MESSAGE_FROM_STAFF", day));
     assert_eq!(staff, [Some(2.0), Some(4.0), Some(0.0), Some(1.0)]);
+}
+
+#[test]
+fn days_since_the_oldest_message_without_an_answer() {
+    let mut facts = started(STOCKHOLM, local("2027-01-04 09:00"));
+    let sent = [
+        (Audience::Citizen, "2027-01-05 12:00", Some("2027-01-08 12:00")),
+        // A rule writes this: no answer.
+        (Audience::Staff, "2027-01-05 12:01", None),
+        (Audience::Citizen, "2027-01-07 12:00", Some("2027-01-08 12:00")),
+        (Audience::Citizen, "2027-01-10 12:00", None),
+        (Audience::Citizen, "2027-01-11 12:00", Some("2027-01-12 12:00")),
+    ];
+    let message = |(from, at, answered_at): (Audience, &str, Option<&str>)| Message {
+        id: id(1),
+        at: local(at),
+        from,
+        answer_before: None,
+        answered_at: answered_at.map(local),
+    };
+    facts.messages = sent.map(message).to_vec();
+    let days = ["04", "05", "06", "07", "08", "09", "10", "11", "12"].map(|day| {
+        let fact = json!({ "daysSince": { "event": "UNANSWERED_MESSAGE" } });
+        number(&facts, fact, &format!("2027-01-{day} 23:00"))
+    });
+    let expected = [
+        None,
+        Some(0.0),
+        Some(1.0),
+        Some(2.0),
+        None,
+        None,
+        Some(0.0),
+        Some(1.0),
+        Some(2.0),
+    ];
+    assert_eq!(
+        days, expected,
+        "one that is newer and answered does not count for the oldest"
+    );
 }
 
 #[test]
@@ -466,6 +513,10 @@ fn what_is_not_known_is_missing_and_what_has_not_happened_is_none() {
         json!({ "daysSince": { "event": "MESSAGE" } }),
         json!({ "daysSince": { "event": "MESSAGE_FROM_CITIZEN" } }),
         json!({ "daysSince": { "event": "MESSAGE_FROM_STAFF" } }),
+        json!({ "daysSince": { "event": "UNANSWERED_MESSAGE" } }),
+        json!({ "daysSince": { "event": "MEASUREMENT" } }),
+        json!({ "measurement": { "kind": "weight" } }),
+        json!({ "rating": {} }),
         json!({ "moduleProgress": { "module": "one" } }),
         json!({ "sectionProgress": { "section": "part" } }),
         json!({ "programProgress": {} }),

@@ -253,6 +253,35 @@ fn a_list_is_no_object() {
 }
 
 #[test]
+fn what_cannot_be_read_is_named_by_its_field() {
+    let trigger = json!({ "event": { "signedIn": {} } });
+    let compare = json!({ "compare": { "fact": { "age": {} }, "value": 1 } });
+    let cases = [
+        (json!({}), "trigger"),
+        (json!({ "trigger": trigger }), "actions"),
+        (json!({ "trigger": trigger, "actions": [], "when": 1 }), "when"),
+        (json!({ "trigger": trigger, "actions": 1 }), "actions"),
+        (
+            json!({ "trigger": trigger, "actions": [], "condition": nested(100) }),
+            "condition",
+        ),
+        (
+            json!({ "trigger": trigger, "actions": [], "condition": { "all": [compare] } }),
+            "condition.all[0].compare.operator",
+        ),
+        (
+            json!({ "trigger": trigger, "actions": [{ "openModule": {} }] }),
+            "actions[0].openModule.module",
+        ),
+    ];
+    for (rule, place) in cases {
+        let problems = rules::validate::parse(rule.clone()).unwrap_err();
+        let places: Vec<String> = problems.iter().map(|problem| problem.place()).collect();
+        assert_eq!(places, [place], "{rule}: {problems:?}");
+    }
+}
+
+#[test]
 fn what_is_nested_ten_thousand_levels_deep_is_refused() {
     for (open, close) in [("[", "]"), ("{\"not\":", "}"), ("{\"all\":[", "]}")] {
         let condition = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));

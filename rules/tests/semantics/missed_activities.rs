@@ -7,7 +7,7 @@ use rules::{
     as_of::AsOf,
     condition::next_change,
     definition::{Compare, Condition},
-    facts::{Dated, PlannedActivity},
+    facts::{Dated, DayException, PlannedActivity},
     form::Operator,
 };
 use serde_json::json;
@@ -25,6 +25,7 @@ fn planned(starts_on: &str, repeat: Option<&str>, known_at: &str) -> PlannedActi
         starts_on: starts_on.parse().unwrap(),
         repeat: repeat.map(|repeat| repeat.parse().unwrap()),
         entries: Vec::new(),
+        exceptions: Vec::new(),
     }
 }
 
@@ -80,6 +81,62 @@ fn missed_activities_of_the_last_days() {
     let dated_back = planned("2027-01-04", Some("FREQ=DAILY"), "2027-01-06 12:00");
     let told = ["2027-01-06 11:59", "2027-01-06 12:00", "2027-01-07 00:00"].map(|at| missed(&dated_back, 7, at));
     assert_eq!(told, [0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_day_that_was_cancelled_or_moved_is_not_missed_where_it_was_planned() {
+    let missed = |planned: &PlannedActivity, days: u32, at: &str| {
+        let mut facts = started(STOCKHOLM, local("2027-01-01 09:00"));
+        facts.planned.push(planned.clone());
+        number(&facts, json!({ "missedActivities": { "days": days } }), at).unwrap()
+    };
+    let exception = |day: &str, to: Option<&str>, at: &str| Dated {
+        at: local(at),
+        value: DayException {
+            day: day.parse().unwrap(),
+            to: to.map(|to| to.parse().unwrap()),
+        },
+    };
+    let with = |exceptions: Vec<Dated<DayException>>| PlannedActivity {
+        exceptions,
+        ..planned("2027-01-04", Some("FREQ=WEEKLY;BYDAY=MO"), "2027-01-02 12:00")
+    };
+    let cancelled = with(vec![exception("2027-01-04", None, "2027-01-04 10:00")]);
+    assert_eq!(missed(&cancelled, 7, "2027-01-05 00:00"), 0.0);
+    assert_eq!(missed(&cancelled, 7, "2027-01-12 00:00"), 1.0, "the next Monday comes");
+
+    let moved = with(vec![exception("2027-01-04", Some("2027-01-06"), "2027-01-04 10:00")]);
+    let told = ["2027-01-05 00:00", "2027-01-06 23:59", "2027-01-07 00:00"].map(|at| missed(&moved, 7, at));
+    assert_eq!(told, [0.0, 0.0, 1.0]);
+    // It keeps its name: registered by the day that it was planned on.
+    let done = PlannedActivity {
+        entries: vec![registered("2027-01-04", "2027-01-06 18:00")],
+        ..moved.clone()
+    };
+    assert_eq!(missed(&done, 7, "2027-01-07 00:00"), 0.0);
+    // The latest that was said of a day holds, and nothing of it before it was said.
+    let twice = with(vec![
+        exception("2027-01-04", None, "2027-01-04 10:00"),
+        exception("2027-01-04", Some("2027-01-04"), "2027-01-08 10:00"),
+    ]);
+    let told = ["2027-01-08 09:59", "2027-01-08 10:00"].map(|at| missed(&twice, 7, at));
+    assert_eq!(told, [0.0, 1.0]);
+    // Missed on the day to which it was moved, it stays so when the activity ends before the day that it was planned on.
+    let earlier = with(vec![exception("2027-01-11", Some("2027-01-06"), "2027-01-05 10:00")]);
+    for ended_at in [None, Some(local("2027-01-07 10:00")), Some(local("2027-01-11 00:00"))] {
+        let ended = PlannedActivity {
+            ended_at,
+            ..earlier.clone()
+        };
+        let told = ["2027-01-06 23:59", "2027-01-07 00:00", "2027-01-07 10:00"].map(|at| missed(&ended, 1, at));
+        assert_eq!(told, [0.0, 1.0, 1.0], "{ended_at:?}");
+    }
+    // What was moved beyond the end comes no more.
+    let ended = PlannedActivity {
+        ended_at: Some(local("2027-01-05 12:00")),
+        ..moved
+    };
+    assert_eq!(missed(&ended, 7, "2027-01-07 00:00"), 0.0);
 }
 
 #[test]

@@ -44,6 +44,8 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         "MESSAGE",
         "MESSAGE_FROM_CITIZEN",
         "MESSAGE_FROM_STAFF",
+        "UNANSWERED_MESSAGE",
+        "MEASUREMENT",
     ] {
         facts.push(json!({ "daysSince": { "event": event } }));
     }
@@ -61,8 +63,15 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         "RELIABLE_CHANGE",
     ] {
         facts.push(json!({ "score": { "form": "measure", "scale": "total", "pick": pick } }));
+        facts.push(json!({ "measurement": { "kind": "weight", "pick": pick } }));
+        for of in ["AFTER", "BEFORE", "DIFFERENCE"] {
+            facts.push(json!({ "rating": { "of": of, "pick": pick } }));
+        }
     }
     facts.push(json!({ "score": { "form": "measure", "scale": "total", "pick": "MAX", "last": 2 } }));
+    facts.push(json!({ "measurement": { "kind": "pulse", "pick": "MEAN", "last": 2 } }));
+    facts.push(json!({ "daysSince": { "event": "MEASUREMENT", "kind": "pulse" } }));
+    facts.push(json!({ "rating": { "of": "AFTER", "pick": "MEAN", "last": 2 } }));
     let facts: Vec<Fact> = facts
         .into_iter()
         .map(|fact| serde_json::from_value(fact).unwrap())

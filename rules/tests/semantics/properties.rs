@@ -17,9 +17,10 @@ use rules::{
 use serde_json::json;
 
 use crate::{
-    any_history::known,
+    any_history::SPAN_MINUTES,
     any_rule::{any_condition, compare},
     common::{self, cases, evaluate, fresh, id, local, on_answer, score_at_least},
+    known::known,
     world::{World, any_world},
 };
 
@@ -38,11 +39,23 @@ fn catch_up_all(definition: &mut RuleDefinition) {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn looking_when_woken_is_looking_every_minute(world in any_world()) {
         let (woken, minutes) = (world.when_woken().in_order(), world.every_minute().in_order());
+        prop_assert_eq!(&woken.firings, &minutes.firings);
+        prop_assert_eq!(&woken.ended, &minutes.ended);
+        prop_assert_eq!(&woken.state.rules, &minutes.state.rules);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2_000))]
+
+    #[test]
+    fn looking_when_woken_is_looking_every_minute_of_any_two_hours(world in any_world(), from in 0..SPAN_MINUTES - 120) {
+        let (woken, minutes) = (world.when_woken().in_order(), world.every_minute_of_two_hours(from).in_order());
         prop_assert_eq!(&woken.firings, &minutes.firings);
         prop_assert_eq!(&woken.ended, &minutes.ended);
         prop_assert_eq!(&woken.state.rules, &minutes.state.rules);

@@ -7,7 +7,7 @@ use rules::{
     definition::CatchUp,
     evaluation::{ActiveRule, RuleSet},
     facts::*,
-    simulation::{Effects, Record, Replay, Subject, To, judge, replay},
+    simulation::{Cause, Effects, Record, Replay, Subject, To, judge, replay},
 };
 use serde_json::{Value, json};
 
@@ -54,17 +54,17 @@ proptest! {
     }
 }
 
-fn from_start() -> Facts {
+pub fn from_start() -> Facts {
     started(STOCKHOLM, local("2027-03-01 09:00"))
 }
 
-fn lived(rules: Vec<ActiveRule>, record: impl Into<Record>, until: &str) -> Replay {
+pub fn lived(rules: Vec<ActiveRule>, record: impl Into<Record>, until: &str) -> Replay {
     let record = record.into();
     let state = fresh(&record.facts);
     replay(&RuleSet::new(rules), record, state, local(until))
 }
 
-fn told(replay: &Replay) -> Vec<(&str, String)> {
+pub fn told(replay: &Replay) -> Vec<(&str, String)> {
     let zoned = |at| {
         rules::zone::utc_to_local(STOCKHOLM, at)
             .format("%m-%d %H:%M")
@@ -77,15 +77,15 @@ fn told(replay: &Replay) -> Vec<(&str, String)> {
         .collect()
 }
 
-fn raise(kind: &str, severity: &str, auto_resolve: bool) -> Value {
+pub fn raise(kind: &str, severity: &str, auto_resolve: bool) -> Value {
     json!({ "raiseFlag": { "kind": kind, "severity": severity, "title": kind, "audience": "STAFF", "autoResolve": auto_resolve } })
 }
 
-fn on(key: &str, event: Value, actions: Value) -> ActiveRule {
+pub fn on(key: &str, event: Value, actions: Value) -> ActiveRule {
     rule(key, json!({ "trigger": { "event": event }, "actions": actions }))
 }
 
-fn answers() -> Value {
+pub fn answers() -> Value {
     json!({ "formCompleted": { "form": "measure" } })
 }
 
@@ -175,6 +175,32 @@ fn the_next_answer_counts_for_a_form_that_only_the_replay_sent() {
 }
 
 #[test]
+fn a_form_that_rules_may_not_send_is_not_sent_nor_reminded_of() {
+    let daily = rule(
+        "daily",
+        json!({ "trigger": { "schedule": { "anchor": { "enrollmentStart": {} }, "repeat": "FREQ=DAILY;COUNT=4",
+            "slots": [{ "key": "a", "at": "10:00" }] } },
+            "actions": [{ "dispatchForm": { "form": "measure", "expiresAfter": "PT20H", "remindAfter": ["PT1H", "PT6H"] } }] }),
+    );
+    let switch = |at: &str, value| Dated { at: local(at), value };
+    let mut record = Record::from(from_start());
+    let switches = vec![switch("2027-03-02 12:00", false), switch("2027-03-03 12:00", true)];
+    record.switches = BTreeMap::from([("measure".to_owned(), switches)]);
+    let replay = lived(vec![daily], record, "2027-03-12 09:00");
+    let told: Vec<Vec<bool>> = replay
+        .fired
+        .iter()
+        .map(|one| {
+            let applies = one.notices.iter();
+            applies.map(|notice| notice.applies(&replay.facts, notice.at)).collect()
+        })
+        .collect();
+    // Switched off between the two reminders of the second, and on again after the third.
+    assert_eq!(told, [vec![true, true], vec![true, false], vec![], vec![true, true]]);
+    assert_eq!(replay.facts.dispatches.len(), 3);
+}
+
+#[test]
 fn a_flag_resolves_itself_when_the_last_of_its_episodes_ends() {
     let mut facts = from_start();
     facts.sign_ins.push(local("2027-03-10 12:00"));
@@ -241,6 +267,7 @@ fn what_really_came_of_a_firing_is_taken_instead_of_what_could_be_assumed() {
         ],
     };
     let effects = Effects {
+        at: local("2027-03-02 10:00"),
         flags: vec![flag.clone()],
         events: vec![Event {
             id: id(78),
@@ -259,6 +286,164 @@ fn what_really_came_of_a_firing_is_taken_instead_of_what_could_be_assumed() {
     let replay = lived(vec![raising, following], record, "2027-03-10 09:00");
     assert_eq!(replay.facts.flags, [flag]);
     assert_eq!(replay.fired[1].firing.occurrence, id(78).to_string());
+}
+
+/// What a firing of the rule `idle` really did: raised a flag, which somebody resolved a day later.
+fn raised_for(occurrence: &str, number: u128, at: &str) -> ((String, String), Effects) {
+    let name = ("idle".to_owned(), occurrence.to_owned());
+    let (at, flag) = (local(at), id(number));
+    let change = |at, value| Dated { at, value };
+    let effects = Effects {
+        at,
+        flags: vec![Flag {
+            id: flag,
+            kind: "idle".to_owned(),
+            changes: vec![
+                change(at, FlagState::Open),
+                change(at + chrono::Duration::days(1), FlagState::Resolved),
+            ],
+        }],
+        causes: vec![Cause {
+            flag,
+            audience: Audience::Staff,
+            firing: Some(name.clone()),
+            auto_resolve: true,
+            at,
+            ended_at: None,
+        }],
+        ..Effects::default()
+    };
+    (name, effects)
+}
+
+#[test]
+fn an_edited_rule_has_the_effects_of_the_episode_of_the_same_instant() {
+    let mut facts = from_start();
+    for day in ["05", "20"] {
+        facts.sign_ins.push(local(&format!("2027-03-{day} 12:00")));
+    }
+    // It fired after three days without a sign-in, and after three more.
+    let record = || {
+        let mut record = Record::from(facts.clone());
+        let real = [
+            raised_for("episode-1", 71, "2027-03-04 00:00"),
+            raised_for("episode-2", 72, "2027-03-08 00:00"),
+        ];
+        record.done = BTreeMap::from(real);
+        record
+    };
+    let idle = |days: u32, week: u32| {
+        let compare = |fact, operator: &str, value: u32| json!({ "compare": { "fact": fact, "operator": operator, "value": value } });
+        let idle = compare(json!({ "daysSince": { "event": "SIGN_IN" } }), "GTE", days);
+        let later = compare(json!({ "programWeek": {} }), "GTE", week);
+        let edited = rule(
+            "idle",
+            json!({ "trigger": { "whenever": {} }, "actions": [raise("idle", "INFO", true)], "condition": { "all": [idle, later] } }),
+        );
+        let replay = lived(vec![edited], record(), "2027-03-12 09:00");
+        let flags = replay.facts.flags.iter().map(|flag| flag.id).collect::<Vec<_>>();
+        let occurrences = replay
+            .fired
+            .into_iter()
+            .map(|one| one.firing.occurrence)
+            .collect::<Vec<_>>();
+        (occurrences, flags)
+    };
+    let first = || "episode-1".to_owned();
+    let second = || "episode-2".to_owned();
+    assert_eq!(idle(3, 1), (vec![first(), second()], vec![id(71), id(72)]), "as it was");
+    // From the second week on, the first episode is the one that was the second.
+    assert_eq!(idle(3, 2), (vec![first()], vec![id(72)]));
+    // After five days: another instant, which raises a flag of its own.
+    let (occurrences, flags) = idle(5, 1);
+    assert_eq!(occurrences, [first()]);
+    assert!(
+        flags.len() == 1 && flags[0] != id(71) && flags[0] != id(72),
+        "{flags:?}"
+    );
+}
+
+#[test]
+fn a_flag_left_unhandled_is_known_by_its_instant_whatever_opening_it_was() {
+    let mut facts = from_start();
+    let opened = [local("2027-03-02 10:00"), local("2027-03-05 10:00")];
+    let change = |at, value| Dated { at, value };
+    facts.flags.push(Flag {
+        id: id(5),
+        kind: "risk".to_owned(),
+        changes: vec![
+            change(opened[0], FlagState::Open),
+            change(local("2027-03-04 10:00"), FlagState::Resolved),
+            change(opened[1], FlagState::Open),
+        ],
+    });
+    let unhandled = |after: &str| {
+        on(
+            "unhandled",
+            json!({ "flagUnhandled": { "kind": "risk", "after": after } }),
+            json!([{ "dispatchForm": { "form": "measure" } }]),
+        )
+    };
+    let sent = |number: u128, at| Dispatch {
+        id: id(number),
+        form: "measure".to_owned(),
+        known_at: at,
+        available_at: at,
+        overdue_at: None,
+        expires_at: None,
+        completed_at: None,
+        cancelled_at: None,
+    };
+    let lived_with = |after: &str| {
+        let mut record = Record::from(facts.clone());
+        for (ordinal, opened) in (1..).zip(opened) {
+            let at = opened + chrono::Duration::days(1);
+            let effects = Effects {
+                at,
+                dispatches: vec![sent(70 + ordinal, at)],
+                ..Effects::default()
+            };
+            let occurrence = format!("unhandled/{}/{ordinal}", id(5));
+            record.done.insert(("unhandled".to_owned(), occurrence), effects);
+        }
+        let replay = lived(vec![unhandled(after)], record, "2027-03-10 09:00");
+        replay
+            .facts
+            .dispatches
+            .iter()
+            .map(|dispatch| (dispatch.id, dispatch.available_at))
+            .collect::<Vec<_>>()
+    };
+    let day = chrono::Duration::days(1);
+    assert_eq!(
+        lived_with("P1D"),
+        [(id(71), opened[0] + day), (id(72), opened[1] + day)]
+    );
+    let edited: Vec<Instant> = lived_with("PT36H").into_iter().map(|(_, at)| at).collect();
+    let hours = chrono::Duration::hours(36);
+    assert_eq!(
+        edited,
+        [opened[0] + hours, opened[1] + hours],
+        "not those that were sent a day after"
+    );
+}
+
+#[test]
+fn an_amendment_answers_no_form_that_only_the_replay_sent() {
+    let mut facts = from_start();
+    submit(&mut facts, 1, "measure", local("2027-03-01 10:00"), &[], 0);
+    submit(&mut facts, 2, "measure", local("2027-03-02 12:00"), &[], 0);
+    facts.responses[0].superseded_at = Some(local("2027-03-02 12:00"));
+    facts.responses[1].answered_at = local("2027-03-01 10:00");
+    let daily = rule(
+        "daily",
+        json!({ "trigger": { "schedule": { "anchor": { "enrollmentStart": {} }, "slots": [{ "key": "a", "offset": "P1D", "at": "10:00" }] } },
+            "actions": [{ "dispatchForm": { "form": "measure", "expiresAfter": "P1D", "remindAfter": ["PT6H"] } }] }),
+    );
+    let replay = lived(vec![daily], facts, "2027-03-12 09:00");
+    let notice = &replay.fired[0].notices[0];
+    assert_eq!(replay.facts.dispatches[0].completed_at, None);
+    assert!(notice.applies(&replay.facts, notice.at), "nobody answered");
 }
 
 #[test]

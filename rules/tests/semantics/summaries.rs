@@ -69,6 +69,21 @@ fn rules_are_told_in_a_sentence() {
             "varje månad på första måndagen och sista fredagen i månaden",
         ),
         (
+            "FREQ=MONTHLY;BYMONTHDAY=-1",
+            "every month on the last day",
+            "varje månad på sista dagen",
+        ),
+        (
+            "FREQ=MONTHLY;BYMONTHDAY=1,15",
+            "every month on day 1 and day 15",
+            "varje månad på dag 1 och dag 15",
+        ),
+        (
+            "FREQ=YEARLY;BYMONTHDAY=-1",
+            "every year on the last day of every month",
+            "varje år på sista dagen i varje månad",
+        ),
+        (
             "FREQ=YEARLY;BYDAY=-2SU",
             "every year on the last but one Sunday of the year",
             "varje år på näst sista söndagen på året",

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rules::{
     form::Form,
     summary::summary,
-    validate::{self, Problem, ProgramShape},
+    validate::{self, Function, Problem, ProgramShape},
 };
 use serde_json::{Value, json};
 
@@ -60,7 +60,9 @@ pub fn found(rule: Value) -> Vec<Problem> {
         modules: vec!["one"],
         sections: vec!["part"],
         steps: vec!["step"],
+        measurements: Vec::new(),
         templates: vec!["come-back", "staff-attention"],
+        lacks: Vec::new(),
     };
     match validate::parse(rule) {
         Ok(rule) => validate::rule(&rule, &shape),
@@ -85,6 +87,39 @@ fn the_rule_of_the_contract_is_good() {
 }
 
 #[test]
+fn what_the_program_does_not_offer_no_rule_needs() {
+    let rule = json!({
+        "trigger": { "event": { "messageReceived": { "from": "CITIZEN" } } },
+        "condition": { "all": [
+            { "compare": { "fact": { "daysSince": { "event": "UNANSWERED_MESSAGE" } }, "operator": "GTE", "value": 2 } },
+            { "compare": { "fact": { "missedActivities": { "days": 7 } }, "operator": "GTE", "value": 3 } } ] },
+        "actions": [{ "sendMessage": { "body": "Hej" } }] });
+    let rule = validate::parse(rule).unwrap();
+    let found = |lacks: Vec<Function>| -> Vec<String> {
+        let shape = ProgramShape {
+            lacks,
+            ..ProgramShape::default()
+        };
+        let problems = validate::rule(&rule, &shape).into_iter();
+        let problems = problems.filter(|problem| problem.code == "NOT_OFFERED");
+        problems.map(|problem| problem.place()).collect()
+    };
+    assert_eq!(found(Vec::new()), Vec::<String>::new());
+    assert_eq!(
+        found(vec![Function::Messages]),
+        [
+            "trigger.event.messageReceived",
+            "condition.all[0].compare.fact.daysSince.event",
+            "actions[0].sendMessage"
+        ]
+    );
+    assert_eq!(
+        found(vec![Function::ActivityPlan]),
+        ["condition.all[1].compare.fact.missedActivities"]
+    );
+}
+
+#[test]
 fn conditions_are_bounded() {
     let leaf = json!({ "compare": { "fact": { "age": {} }, "operator": "GT", "value": 1 } });
     let not = |inner: Value| Value::Object([("not".to_owned(), inner)].into_iter().collect());
@@ -96,7 +131,7 @@ fn conditions_are_bounded() {
     };
     assert_eq!(with(nested(8)), Vec::<String>::new());
     assert_eq!(with(nested(9)), [format!("condition{} TOO_DEEP", ".not".repeat(8))]);
-    assert_eq!(with(nested(500)), [" INVALID"]);
+    assert_eq!(with(nested(500)), ["condition INVALID"]);
     assert_eq!(
         with(json!({ "all": vec![leaf.clone(); 101] })),
         ["condition TOO_MANY", "condition.all TOO_MANY"]

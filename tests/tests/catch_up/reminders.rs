@@ -90,6 +90,8 @@ async fn of_each_form_at_most_one_reminder_is_left(kind: Kind) {
         audience: Audience::Citizen,
         remind_at: Some(march(26, "10:00")),
         dispatch_id: None,
+        staff: Vec::new(),
+        note: None,
         firing_id: None,
         bypass_quiet_hours: false,
         cause: act.cause(),
@@ -108,7 +110,7 @@ async fn of_each_form_at_most_one_reminder_is_left(kind: Kind) {
     app.answer(1, "worry-measure", json!(answers)).await;
     app.clock.set(march(27, "11:00"));
     let mut act = app.store.act(&Viewer::system()).await.unwrap();
-    action::dispatch::cancel(&mut act, taken_back).await.unwrap();
+    action::dispatch::cancel(&mut act, taken_back, None).await.unwrap();
     act.commit().await.unwrap();
     come_back(&app).await;
 

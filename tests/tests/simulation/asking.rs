@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use entity::{access_log, delivery, delivery::DeliveryStatus, enrollment::DEFAULT_ZONE};
+use entity::{access_log, applies::SkipReason, delivery, delivery::DeliveryStatus, enrollment::DEFAULT_ZONE, reminder};
 use rules::zone::local_day;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::{Value, json};
 use tests::{
     app::TestApp,
     both_databases, care,
-    client::{document, done, text, weekly_measure},
+    client::{Answer, document, done, text, weekly_measure},
     contract,
     database::Kind,
 };
@@ -207,36 +207,112 @@ async fn what_cannot_be_simulated_is_said(kind: Kind) {
     let refused = ask(window(&app, rule).await).await;
     let extensions = &refused.body["errors"][0]["extensions"];
     assert_eq!(extensions["code"], extensions["errors"][0]["code"]);
-    let paths: Vec<String> = extensions["errors"]
+    assert_eq!(extensions["argument"], extensions["errors"][0]["path"]);
+    let paths = paths(&refused);
+    assert!(
+        paths.iter().any(|path| path.starts_with("rule.condition.all.1")),
+        "{paths:?}"
+    );
+    assert!(
+        paths.contains(&"rule.actions.1.remind.template".to_owned()),
+        "{paths:?}"
+    );
+    for (field, value) in [
+        ("key", json!("No key")),
+        ("programSlug", json!("no-such-program")),
+        ("unitId", json!("no-id")),
+        ("enrollmentId", json!(app.unit_id().await)),
+    ] {
+        let mut rule = severe();
+        rule[field] = value;
+        let refused = ask(window(&app, rule).await).await;
+        assert_eq!(self::paths(&refused), [format!("rule.{field}")], "{}", refused.body);
+    }
+
+    let mut variables = window(&app, severe()).await;
+    variables["to"] = json!(morning() + TimeDelta::days(366));
+    let refused = ask(variables.clone()).await;
+    assert_eq!(
+        (refused.code(), self::paths(&refused)),
+        ("TOO_LONG", vec!["to".to_owned()])
+    );
+    variables["to"] = variables["from"].clone();
+    assert_eq!(ask(variables.clone()).await.code(), "BAD_WINDOW");
+    variables["unitId"] = json!("no-id");
+    assert_eq!(self::paths(&ask(variables).await), ["unitId"]);
+}
+
+/// The places of what was refused, as people write them.
+fn paths(refused: &Answer) -> Vec<String> {
+    let errors = refused.body["errors"][0]["extensions"]["errors"].as_array().unwrap();
+    let place = |error: &Value| {
+        let parts = error["path"].as_array().unwrap().iter();
+        parts.map(text).collect::<Vec<_>>().join(".")
+    };
+    errors.iter().map(place).collect()
+}
+
+async fn what_cannot_be_asked_for_fails_alone(kind: Kind) {
+    let Some(app) = started(kind, 2).await else { return };
+    let query = "query($first: ID!, $second: ID!, $unitId: ID!, $rule: SaveRuleInput!, $from: DateTime!, $to: DateTime!, $future: DateTime!) {
+        first: enrollment(id: $first) { early: ruleEvaluations(at: $future) { verdict } now: ruleEvaluations { verdict } }
+        second: enrollment(id: $second) { ruleEvaluations { verdict } }
+        unit(id: $unitId) { far: outlook(days: 93) { deliveries { count } } near: outlook(days: 7) { deliveries { count } } }
+        backwards: simulateRule(rule: $rule, unitId: $unitId, from: $to, to: $from) { firingCount }
+        forwards: simulateRule(rule: $rule, unitId: $unitId, from: $from, to: $to) { firingCount } }";
+    let mut variables = window(&app, severe()).await;
+    variables["first"] = json!(app.enrollment_of(1).await);
+    variables["second"] = json!(app.enrollment_of(2).await);
+    variables["future"] = json!(app.clock.now() + TimeDelta::days(1));
+    let answer = app.client.query(&app.therapist(), query, variables).await;
+    let data = &answer.body["data"];
+    assert_eq!(data["first"]["early"], Value::Null, "{}", answer.body);
+    for told in [&data["first"]["now"], &data["second"]["ruleEvaluations"]] {
+        assert!(
+            told.as_array().is_some_and(|rules| !rules.is_empty()),
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!((&data["unit"]["far"], &data["backwards"]), (&Value::Null, &Value::Null));
+    assert!(data["unit"]["near"].is_object() && data["forwards"].is_object());
+    let mut refused: Vec<(String, Value)> = answer.body["errors"]
         .as_array()
         .unwrap()
         .iter()
         .map(|error| {
-            error["path"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|part| part.as_str().unwrap())
-                .collect::<Vec<_>>()
-                .join(".")
+            (
+                text(&error["extensions"]["code"]),
+                error["extensions"]["argument"].clone(),
+            )
         })
         .collect();
-    assert!(
-        paths.iter().any(|path| path.starts_with("condition.all.1")),
-        "{paths:?}"
+    refused.sort_by(|one, other| one.0.cmp(&other.0));
+    let expected = [("BAD_DAYS", "days"), ("BAD_WINDOW", "to"), ("IN_THE_FUTURE", "at")];
+    assert_eq!(
+        refused,
+        expected.map(|(code, argument)| (code.to_owned(), json!([argument])))
     );
-    assert!(paths.contains(&"actions.1.remind.template".to_owned()), "{paths:?}");
-
-    let mut variables = window(&app, severe()).await;
-    variables["to"] = json!(morning() + TimeDelta::days(366));
-    assert_eq!(ask(variables.clone()).await.code(), "TOO_LONG");
-    variables["to"] = variables["from"].clone();
-    assert_eq!(ask(variables).await.code(), "BAD_WINDOW");
 }
 
 async fn what_will_go_out_is_what_goes_out(kind: Kind) {
     let Some(app) = started(kind, 3).await else { return };
     answer(&app, 1, "all").await;
+    let at = |anchor: Value, slots: Value, actions: Value| json!({ "trigger": { "schedule": { "anchor": anchor, "slots": slots } }, "actions": actions });
+    let start = json!({ "enrollmentStart": {} });
+    let remind = json!([{ "remind": { "template": "come-back", "audience": "CITIZEN" } }]);
+    // Twice in one night, of which the morning tells once by e-mail.
+    let night = json!([{ "key": "a", "offset": "P4D", "at": "22:30" }, { "key": "b", "offset": "P4D", "at": "23:30" }]);
+    care::save_rule(&app.store, "twice", at(start.clone(), night, remind.clone())).await;
+    // About a module that is hidden when it would leave.
+    let on_day = |day: u32| json!([{ "key": "a", "offset": format!("P{day}D"), "at": "12:00" }]);
+    let module = json!({ "module": "activity" });
+    let opens = at(start.clone(), on_day(3), json!([{ "openModule": module }]));
+    care::save_rule(&app.store, "opens", opens).await;
+    let hides = at(start, on_day(5), json!([{ "hideModule": module }]));
+    care::save_rule(&app.store, "hides", hides).await;
+    let about = at(json!({ "moduleOpened": module }), on_day(4), remind);
+    care::save_rule(&app.store, "about", about).await;
     app.advance(TimeDelta::hours(30)).await;
     let query = "query($unitId: ID!, $days: Int!) { unit(id: $unitId) { outlook(days: $days) { deliveries { date channel count }
         items(first: 100) { totalCount nodes { at certainty actions enrollment { id } rule { key } } } } } }";
@@ -276,6 +352,14 @@ async fn what_will_go_out_is_what_goes_out(kind: Kind) {
     }
     assert!(real.values().sum::<i64>() >= 20, "{real:?}");
     assert_eq!(predicted, real);
+    let reminders = reminder::Entity::find().all(app.store.connection()).await.unwrap();
+    let mut reasons = reminders.iter().filter_map(|row| row.skip_reason.as_ref());
+    assert!(reasons.any(|reason| reason.0 == SkipReason::ContentHidden));
+    let deliveries = delivery::Entity::find().all(app.store.connection()).await.unwrap();
+    let superseded = deliveries
+        .iter()
+        .filter(|row| row.reason.as_deref() == Some("SUPERSEDED"));
+    assert_eq!(superseded.count(), 3, "one each");
 
     let refused = app
         .client
@@ -285,7 +369,7 @@ async fn what_will_go_out_is_what_goes_out(kind: Kind) {
             json!({ "unitId": variables["unitId"], "days": 93 }),
         )
         .await;
-    assert_eq!(refused.code(), "BAD_DAYS");
+    assert_eq!((refused.code(), paths(&refused)), ("BAD_DAYS", vec!["days".to_owned()]));
 }
 
 /// The verdict, the first lines of the trace, and when it fired last and is looked at next, by rule.
@@ -478,6 +562,7 @@ both_databases!(
     a_rule_is_simulated_before_it_is_saved,
     numbers_are_for_the_unit_and_people_for_those_who_treat,
     what_cannot_be_simulated_is_said,
+    what_cannot_be_asked_for_fails_alone,
     what_will_go_out_is_what_goes_out,
     why_and_why_not,
     many_take_as_many_statements_as_few,

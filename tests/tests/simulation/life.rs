@@ -366,6 +366,12 @@ impl Life {
                 scores: scores.clone(),
                 supersedes_id: None,
                 superseded_at: None,
+                answered_at: Some(now),
+                answered_by: Some(Actor::Citizen(person.enrollment.citizen_id).into()),
+                reason: None,
+                voided_at: None,
+                voided_by: None,
+                void_reason: None,
             };
             events.push(self.event(
                 person,

@@ -5,4 +5,6 @@
 mod agreement;
 mod asking;
 mod life;
+mod outlook;
 mod start;
+mod versions;

@@ -167,6 +167,10 @@ impl Config {
         if let Some(password) = take("mail.password", &self.mail.password_file) {
             self.mail.password = Some(password);
         }
+        let key = "attachments.secret_access_key";
+        if let Some(secret) = take(key, &self.attachments.secret_access_key_file) {
+            self.attachments.secret_access_key = Some(secret);
+        }
         for (id, path) in &self.keys.files {
             match std::fs::read_to_string(path) {
                 Ok(text) => {
@@ -181,11 +185,8 @@ impl Config {
 /// What is wrong with a flag that holds a secret: everybody on a machine can read its command lines.
 fn secret_flag((key, value): &(String, String)) -> Option<Problem> {
     let instead = match key.as_str() {
-        "mail.password" => "as HANDRAIL_MAIL__PASSWORD, or in a file that mail.password_file names".to_owned(),
-        "database.url" | "redis.url" if holds_password(value) => {
-            let variable = key.to_uppercase().replace('.', "__");
-            format!("as HANDRAIL_{variable}, or in a file that {key}_file names")
-        }
+        "mail.password" | "attachments.secret_access_key" => in_a_file(key),
+        "database.url" | "redis.url" if holds_password(value) => in_a_file(key),
         key => {
             let id = key.strip_prefix("keys.values.")?;
             format!("as HANDRAIL_KEYS__VALUES__{id}, or in a file that keys.files.{id} names")
@@ -193,6 +194,12 @@ fn secret_flag((key, value): &(String, String)) -> Option<Problem> {
     };
     let message = format!("is a secret, and everybody on a machine can read its command lines: give it {instead}");
     Some(Problem::new(key, message))
+}
+
+/// Where a secret belongs that has a file of its own.
+fn in_a_file(key: &str) -> String {
+    let variable = key.to_uppercase().replace('.', "__");
+    format!("as HANDRAIL_{variable}, or in a file that {key}_file names")
 }
 
 /// Whether an address carries a password, as `scheme://user:password@host` or as a parameter. The password may hold anything,

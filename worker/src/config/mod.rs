@@ -3,6 +3,7 @@
 //! `example.toml` beside this file documents every key; a test holds it to the code. [`Config::load`] reads and checks it
 //! all and names every problem at once.
 
+mod attachments;
 pub mod keyring;
 mod layer;
 mod load;
@@ -20,9 +21,11 @@ use std::{
     time::Duration,
 };
 
+use entity::files::Files;
 use serde::Deserialize;
 
 pub use self::{
+    attachments::Attachments,
     load::{ConfigError, Flags, Problem, Sources},
     secret::Secret,
 };
@@ -50,6 +53,8 @@ pub struct Config {
     pub redis: Redis,
     /// How e-mail leaves.
     pub mail: Mail,
+    /// Files that are attached to messages.
+    pub attachments: Attachments,
     /// The worker.
     pub worker: Worker,
     /// What is logged and how.
@@ -428,6 +433,11 @@ impl Config {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", self.http.listen),
         }
+    }
+
+    /// Where attached files are kept.
+    pub fn files(&self) -> Files {
+        Files::new(self.attachments.place())
     }
 
     /// The folder of what development makes up by itself: beside the database, or the current one.

@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use entity::files::Place;
+
 use super::*;
 
 /// Reads a file with this text, an environment and flags, as a process would.
@@ -40,7 +42,16 @@ fn the_example_is_the_defaults() {
 #[test]
 fn the_example_shows_every_key() {
     for section in [
-        "database", "http", "limits", "auth", "keys", "redis", "mail", "worker", "log",
+        "database",
+        "http",
+        "limits",
+        "auth",
+        "keys",
+        "redis",
+        "mail",
+        "attachments",
+        "worker",
+        "log",
     ] {
         let error = read(&format!("[{section}]\nnonsense = 1\n"), &[], &[]).unwrap_err();
         let message = &error.problems[0].message;
@@ -253,6 +264,7 @@ fn names_of_keys_keep_their_case_in_the_environment() {
 fn secrets_are_refused_on_the_command_line() {
     let refused = [
         ("mail.password", "hunter2"),
+        ("attachments.secret_access_key", "hunter2"),
         ("keys.values.a", "hunter2"),
         ("database.url", "postgres://u:hunter2@db/handrail"),
         ("database.url", "postgres://u:hunter2/@x@db/handrail"),
@@ -333,4 +345,36 @@ fn what_development_makes_stands_beside_the_database() {
         let config = read("", &[("HANDRAIL_DATABASE__URL", url)], &[]).unwrap();
         assert_eq!(config.folder(), Path::new(folder), "{url}");
     }
+}
+
+#[test]
+fn a_bucket_is_given_whole_or_not_at_all() {
+    let environment = [
+        ("HANDRAIL_ATTACHMENTS__BUCKET", "s3://handrail/files"),
+        ("HANDRAIL_ATTACHMENTS__ACCESS_KEY_ID", "handrail"),
+        ("HANDRAIL_ATTACHMENTS__SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let config = read("", &environment, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let Place::Bucket(bucket) = config.attachments.place() else {
+        panic!("a folder")
+    };
+    assert_eq!((bucket.name.as_str(), bucket.prefix.as_str()), ("handrail", "files"));
+    assert_eq!((bucket.region.as_str(), bucket.endpoint), ("us-east-1", None));
+    assert_eq!(bucket.secret_access_key, "hunter2");
+
+    let alone = problems("", &environment[..1]);
+    for key in ["attachments.access_key_id", "attachments.secret_access_key"] {
+        assert!(alone.contains(key), "{alone}");
+    }
+    // Otherwise files would stay on this machine, and nobody notice.
+    let forgotten = problems("", &environment[1..]);
+    assert!(forgotten.contains("attachments.bucket"), "{forgotten}");
+    let wrong = "[attachments]\nbucket = \"handrail\"\nendpoint = \"https://me:hunter2@minio.example\"\nregion = \"\"\n\
+                 connect_timeout = \"0s\"\n";
+    let wrong = problems(wrong, &environment[1..]);
+    for key in ["bucket", "endpoint", "region", "connect_timeout"] {
+        assert!(wrong.contains(&format!("attachments.{key}:")), "{wrong}");
+    }
+    assert!(!wrong.contains("hunter2"), "{wrong}");
 }

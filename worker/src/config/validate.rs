@@ -20,6 +20,7 @@ impl Config {
         self.check_keys(&mut found);
         self.check_redis(&mut found);
         self.check_mail(&mut found);
+        self.attachments.check(&mut found);
         self.check_worker(&mut found);
         if let Err(error) = EnvFilter::try_new(&self.log.level) {
             found.push(Problem::new(
@@ -312,24 +313,24 @@ impl Config {
     }
 }
 
-fn count(value: usize) -> u64 {
+pub(super) fn count(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-fn range(found: &mut Vec<Problem>, key: &str, value: u64, least: u64, most: u64) {
+pub(super) fn range(found: &mut Vec<Problem>, key: &str, value: u64, least: u64, most: u64) {
     if !(least..=most).contains(&value) {
         found.push(Problem::new(key, format!("must be from {least} to {most}")));
     }
 }
 
-fn longer_than_zero(found: &mut Vec<Problem>, key: &str, value: Duration) {
+pub(super) fn longer_than_zero(found: &mut Vec<Problem>, key: &str, value: Duration) {
     if value.is_zero() {
         found.push(Problem::new(key, "must be longer than nothing; for example \"30s\""));
     }
 }
 
 /// Whether a text is an address of the web, encrypted where asked.
-fn is_web(text: &str, encrypted: bool) -> bool {
+pub(super) fn is_web(text: &str, encrypted: bool) -> bool {
     text.parse::<Uri>().is_ok_and(|uri| {
         let scheme = uri.scheme_str();
         uri.host().is_some_and(|host| !host.is_empty())

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 use super::Context;
 use crate::channel;
 
-/// How many times an outcome is tried to be written down, since forgetting one may send a message twice.
+/// How many times something is tried to be written down of what is held: forgetting an outcome may send a message twice, and
+/// what is not confirmed waits until its lease is over.
 const WRITES: u32 = 6;
 
 pub(super) async fn run(context: &Context) -> Result<usize> {
@@ -33,7 +34,7 @@ async fn hand_over(context: &Context, claimed: Vec<Claimed>) -> Result<()> {
     if claimed.is_empty() {
         return Ok(());
     }
-    let confirmed = delivery::confirm(&context.store, claimed, context.lease).await?;
+    let confirmed = write(|| delivery::confirm(&context.store, &claimed, context.lease)).await?;
     let sent = join_all(confirmed.iter().map(|delivery| send(context, delivery))).await;
     sent.into_iter().collect()
 }
@@ -46,15 +47,22 @@ async fn send(context: &Context, claimed: &Claimed) -> Result<()> {
     };
     let channel = stored::word(&claimed.row.channel.0);
     metrics::counter!("handrail_deliveries_total", "channel" => channel, "outcome" => word(&outcome)).increment(1);
+    write(|| delivery::finish(&context.store, claimed, &outcome))
+        .await
+        .map(drop)
+}
+
+/// Writes something down, again and again where what stops it may pass.
+pub(super) async fn write<T, Attempt: Future<Output = Result<T>>>(attempt: impl Fn() -> Attempt) -> Result<T> {
     let mut wait = Duration::from_millis(100);
     for _ in 1..WRITES {
-        match delivery::finish(&context.store, claimed, &outcome).await {
+        match attempt().await {
             Err(error) if error.is_transient() => sleep(wait).await,
-            written => return written.map(drop),
+            written => return written,
         }
         wait *= 2;
     }
-    delivery::finish(&context.store, claimed, &outcome).await.map(drop)
+    attempt().await
 }
 
 /// The outcome's name in metrics.

@@ -1,14 +1,11 @@
 //! Starts planned enrollments, resumes paused ones and ends those whose time is over.
 
-use entity::{action, error::Result, viewer::Viewer};
+use entity::{action, error::Result};
 
 use super::Context;
 
 pub(super) async fn run(context: &Context) -> Result<usize> {
-    let mut act = context.store.act(&Viewer::system()).await?;
-    let done = action::enrollment::due(&mut act, context.batch).await?;
-    act.commit().await?;
-    Ok(done)
+    action::enrollment::run(&context.store, context.batch).await
 }
 
 #[cfg(test)]

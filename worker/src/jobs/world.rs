@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use entity::{
     act::Act,
     action::{
-        self, care, citizen::NewCitizen, dispatch::Send, enrollment::StartEnrollment, reminder::Plan, rule::SaveRule,
+        self, assignment, care, citizen::NewCitizen, dispatch::Send, enrollment::StartEnrollment, reminder::Plan,
+        rule::SaveRule,
     },
     assignment::Role,
     clock::Clock,
@@ -76,14 +77,14 @@ impl World {
             email: Some("ingrid@care.example".to_owned()),
         };
         let therapist = care::create_staff(&mut act, staff).await.unwrap();
-        let assignment = care::NewAssignment {
+        let assignment = assignment::NewAssignment {
             staff_id: therapist,
             unit_id: Some(unit),
             role: Role::Therapist,
             valid_from: None,
             valid_until: None,
         };
-        care::assign(&mut act, assignment).await.unwrap();
+        assignment::grant(&mut act, &assignment).await.unwrap();
         let (program, form) = program();
         let form = serde_json::from_value(form).unwrap();
         action::program::import(&mut act, &serde_json::from_value(program).unwrap(), &[form])
@@ -155,7 +156,8 @@ impl World {
             ..StartEnrollment::default()
         };
         let mut act = self.act().await;
-        let enrollment = action::enrollment::start(&mut act, &start).await.unwrap();
+        let started = action::enrollment::start(&mut act, &start).await.unwrap();
+        let enrollment = started.enrollment_id;
         let citizen = act.enrollment(enrollment, "").await.unwrap().citizen_id;
         act.commit().await.unwrap();
         Person { enrollment, citizen }
@@ -197,6 +199,8 @@ impl World {
             audience: Audience::Citizen,
             remind_at: None,
             dispatch_id: None,
+            staff: Vec::new(),
+            note: None,
             firing_id: None,
             bypass_quiet_hours: false,
             cause: act.cause(),

@@ -1,7 +1,11 @@
 //! The activity plan: what a citizen is to do on which days, and what they registered of it.
 
+mod changing;
+mod correction;
 mod mutation;
 
+pub use changing::ActivityChangeMutation;
+use correction::ActivityCorrection;
 pub use mutation::ActivityMutation;
 
 use std::sync::Arc;
@@ -9,18 +13,20 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::{
-    activity_entry,
+    activity_entry, activity_exception,
     error::Error,
     planned_activity::{self, Occurrence},
+    viewer::Actor,
 };
-use rules::zone::start_of_day;
 use uuid::Uuid;
 
 use super::{
+    actor::{self, ActorKind},
+    care::Staff,
     enrollment::Enrollment,
     error::Result,
     id::{self, Kind},
-    loader::{ActivityKey, EntryKey},
+    loader::{ActivityKey, CorrectionsOf, EntryKey, ExceptionsOf},
     request,
     scalar::{Duration, LocalTime},
 };
@@ -73,9 +79,27 @@ impl PlannedActivity {
         self.0.created_at
     }
 
-    /// Since when it is not planned any more.
+    /// Since when it is not planned any more; in the future where another will take its place.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
         self.0.ended_at
+    }
+
+    /// Whether the citizen planned it, or a guardian of theirs; else the staff did.
+    async fn planned_by_citizen(&self) -> bool {
+        matches!(self.0.actor.0, Actor::Citizen(_) | Actor::Guardian(_))
+    }
+
+    /// What it takes the place of from its first day on: what it was before it was changed.
+    async fn replaces(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
+        Self::find(ctx, self.0.replaces_id?).await.transpose()
+    }
+
+    /// Its days that were moved or cancelled, in the order in which they were planned.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn exceptions(&self, ctx: &Context<'_>) -> Result<Vec<ActivityException>> {
+        let rows = request::of(ctx).loads.load_one(ExceptionsOf(self.0.id)).await?;
+        let rows = rows.unwrap_or_default();
+        Ok(rows.iter().cloned().map(ActivityException).collect())
     }
 
     /// The enrollment.
@@ -85,23 +109,57 @@ impl PlannedActivity {
     }
 }
 
+/// A day of a planned activity that was moved or cancelled.
+pub struct ActivityException(activity_exception::Model);
+
+/// A day of a planned activity that was moved or cancelled.
+#[Object]
+impl ActivityException {
+    /// The local day as it was planned: what `registerActivity` calls `occurrence`.
+    async fn occurrence(&self) -> NaiveDate {
+        self.0.occurrence
+    }
+
+    /// The local day to which it was moved; cancelled where absent.
+    async fn moved_to(&self) -> Option<NaiveDate> {
+        self.0.moved_to
+    }
+
+    /// At which local time then; as planned where absent.
+    async fn time(&self) -> Option<LocalTime> {
+        self.0.at_time.as_deref()?.parse().map(LocalTime).ok()
+    }
+
+    /// Why. What staff write they write for one another.
+    async fn reason(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.0.reason.as_ref().map(|reason| request::opened(ctx, reason))
+    }
+
+    /// When it was said.
+    async fn at(&self) -> DateTime<Utc> {
+        self.0.at
+    }
+
+    /// Which side said it.
+    async fn actor(&self) -> ActorKind {
+        self.0.actor.0.into()
+    }
+
+    /// Who of the staff said it, for staff.
+    async fn by(&self, ctx: &Context<'_>) -> Option<Staff> {
+        actor::colleague(ctx, self.0.actor.0)
+    }
+}
+
 /// One day of a planned activity.
 pub struct ActivityOccurrence(pub(super) Occurrence);
 
 impl ActivityOccurrence {
     /// The day of an activity, if the viewer may see it and it comes that day.
     pub async fn find(ctx: &Context<'_>, activity: Uuid, day: NaiveDate) -> Result<Option<Self>> {
-        let Some(planned) = PlannedActivity::find(ctx, activity).await? else {
-            return Ok(None);
-        };
-        let enrollment = Enrollment::find(ctx, planned.0.enrollment_id).await?;
-        let (Some(enrollment), Some(next)) = (enrollment, day.succ_opt()) else {
-            return Ok(None);
-        };
-        let zone = enrollment.row.tz();
-        let span = (start_of_day(zone, day), start_of_day(zone, next));
-        let mut found = enrollment.activities_between(ctx, span.0, span.1).await?.into_iter();
-        Ok(found.find(|found| found.0.activity.id == activity && found.0.day == day))
+        let request = request::of(ctx);
+        let found = planned_activity::on_day(&request.store, &request.viewer, activity, day).await?;
+        Ok(found.map(Self))
     }
 }
 
@@ -123,9 +181,14 @@ impl ActivityOccurrence {
         request::opened(ctx, &self.0.activity.title)
     }
 
-    /// The local day: what `registerActivity` calls `occurrence`.
+    /// The local day as it was planned: what `registerActivity` calls `occurrence`.
     async fn day(&self) -> NaiveDate {
         self.0.day
+    }
+
+    /// The local day to which it was moved.
+    async fn moved_to(&self) -> Option<NaiveDate> {
+        Some(self.0.on).filter(|on| *on != self.0.day)
     }
 
     /// When it starts; with the day where it has no time.
@@ -141,6 +204,11 @@ impl ActivityOccurrence {
     /// Whether it was done.
     async fn done(&self) -> bool {
         self.0.entry.as_ref().is_some_and(|entry| entry.done)
+    }
+
+    /// Whether its day is over and nothing is registered.
+    async fn missed(&self) -> bool {
+        self.0.missed
     }
 
     /// What the citizen registered.
@@ -182,9 +250,14 @@ impl ActivityEntry {
         self.0.note.as_ref().map(|note| request::opened(ctx, note))
     }
 
-    /// How it was, 0 to 10.
+    /// How it was afterwards, 0 to 10.
     async fn rating(&self) -> Option<i32> {
         self.0.rating
+    }
+
+    /// How it was beforehand, 0 to 10.
+    async fn rating_before(&self) -> Option<i32> {
+        self.0.rating_before
     }
 
     /// When it was registered for the first time.
@@ -195,6 +268,15 @@ impl ActivityEntry {
     /// When the registration was corrected last.
     async fn corrected_at(&self) -> Option<DateTime<Utc>> {
         self.0.corrected_at
+    }
+
+    /// What it said before it was corrected, oldest first: of very many the last hundred. Empty where it never was, or was so
+    /// before this was kept.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<ActivityCorrection>> {
+        let rows = request::of(ctx).loads.load_one(CorrectionsOf(self.0.id)).await?;
+        let rows = rows.unwrap_or_default();
+        Ok(rows.iter().cloned().map(ActivityCorrection).collect())
     }
 
     /// The activity.

@@ -40,7 +40,7 @@ pub struct PlanActivityInput {
 #[derive(Clone, Debug, InputObject, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndActivityInput {
-    /// The activity.
+    /// The activity, by its own id or by that of one of its days: all of it ends.
     activity_id: ID,
     /// The same key and input get the first answer again.
     idempotency_key: Option<String>,
@@ -52,15 +52,17 @@ pub struct EndActivityInput {
 pub struct RegisterActivityInput {
     /// The activity, by its own id or by that of one of its days.
     activity_id: ID,
-    /// The day, in the enrollment's zone.
+    /// The day, in the enrollment's zone; that of the id, where that is the id of a day.
     occurrence: NaiveDate,
     /// Whether it was done.
     done: bool,
     /// What there is to say about it.
     #[graphql(secret)]
     note: Option<String>,
-    /// How it was, 0 to 10.
+    /// How it was afterwards, 0 to 10.
     rating: Option<i32>,
+    /// How it was beforehand, 0 to 10.
+    rating_before: Option<i32>,
     /// The same key and input get the first answer again.
     idempotency_key: Option<String>,
 }
@@ -92,7 +94,7 @@ pub struct RegisterActivityPayload {
     errors: Vec<UserError>,
 }
 
-async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<PlannedActivity>, Vec<UserError>)> {
+pub(super) async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<PlannedActivity>, Vec<UserError>)> {
     match done {
         Ok(id) => Ok((PlannedActivity::find(ctx, id).await?, Vec::new())),
         Err(errors) => Ok((None, errors)),
@@ -105,7 +107,7 @@ pub struct ActivityMutation;
 
 #[Object]
 impl ActivityMutation {
-    /// Plans something for a citizen to do, once or again and again.
+    /// Plans something for a citizen to do, once or again and again. Staff do, and citizens where the program lets them.
     async fn plan_activity(&self, ctx: &Context<'_>, input: PlanActivityInput) -> Result<PlanActivityPayload> {
         let wanted = input.clone();
         let done = mutate(ctx, "planActivity", input.idempotency_key.as_deref(), &input, |act| {
@@ -126,7 +128,7 @@ impl ActivityMutation {
         Ok(PlanActivityPayload { activity, errors })
     }
 
-    /// Ends a planned activity: it comes no more, and what was registered stays.
+    /// Ends a planned activity: it comes no more, and what was registered stays. Staff end any, citizens what they planned.
     async fn end_activity(&self, ctx: &Context<'_>, input: EndActivityInput) -> Result<EndActivityPayload> {
         let wanted = input.clone();
         let done = mutate(ctx, "endActivity", input.idempotency_key.as_deref(), &input, |act| {
@@ -155,11 +157,12 @@ impl ActivityMutation {
             |act| {
                 async move {
                     let register = Register {
-                        activity_id: id::input_activity(&wanted.activity_id, "activityId")?,
+                        activity_id: id::input_activity_on(&wanted.activity_id, wanted.occurrence)?,
                         occurrence: wanted.occurrence,
                         done: wanted.done,
                         note: wanted.note,
                         rating: wanted.rating,
+                        rating_before: wanted.rating_before,
                     };
                     activity::register(act, &register).await
                 }

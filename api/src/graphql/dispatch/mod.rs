@@ -1,8 +1,11 @@
 //! Forms that a citizen is asked to fill in.
 
+mod changing;
 mod mutation;
 
+pub use changing::DispatchChangeMutation;
 pub use mutation::DispatchMutation;
+pub(super) use mutation::{AnswerInput, answers};
 
 use std::sync::Arc;
 
@@ -11,12 +14,13 @@ use chrono::{DateTime, Utc};
 use entity::{content::FormContent, dispatch, error::Error};
 use rules::answer::{Answer, Answers};
 
+use self::changing::DispatchChange;
 use super::{
     enrollment::Enrollment,
     error::Result,
-    form::{Form, Item},
+    form::{self, Form, Item},
     id::{self, Kind},
-    loader::{DispatchKey, EnrollmentKey},
+    loader::{DispatchChangesOf, DispatchKey},
     request,
     scalar::AnswerValue,
 };
@@ -50,23 +54,15 @@ pub struct Dispatch {
 impl Dispatch {
     /// The dispatch in the language of its enrollment, if the viewer may see it.
     pub async fn find(ctx: &Context<'_>, id: uuid::Uuid) -> Result<Option<Self>> {
-        let loads = &request::of(ctx).loads;
-        let Some(row) = loads.load_one(DispatchKey(id)).await? else {
+        let Some(row) = request::of(ctx).loads.load_one(DispatchKey(id)).await? else {
             return Ok(None);
         };
-        let enrollment = loads.load_one(EnrollmentKey(row.enrollment_id)).await?;
-        Ok(enrollment.map(|enrollment| Self {
-            row,
-            locale: enrollment.locale.as_str().into(),
-        }))
+        let locale = Enrollment::language(ctx, row.enrollment_id).await?;
+        Ok(locale.map(|locale| Self { row, locale }))
     }
 
     async fn content(&self, ctx: &Context<'_>) -> Result<Arc<FormContent>> {
-        let store = &request::of(ctx).store;
-        Ok(store
-            .library()
-            .form(store.connection(), self.row.form_version_id)
-            .await?)
+        form::content(ctx, self.row.form_version_id).await
     }
 
     async fn saved(&self, ctx: &Context<'_>) -> Result<Option<Draft>> {
@@ -126,6 +122,14 @@ impl Dispatch {
     /// What the citizen saved and has not submitted.
     async fn draft(&self, ctx: &Context<'_>) -> Option<Result<Draft>> {
         self.saved(ctx).await.transpose()
+    }
+
+    /// What staff changed of it, oldest first.
+    #[graphql(complexity = "1 + 3 * child_complexity")]
+    async fn changes(&self, ctx: &Context<'_>) -> Result<Vec<DispatchChange>> {
+        let changes = request::of(ctx).loads.load_one(DispatchChangesOf(self.row.id)).await?;
+        let changes = changes.iter().flat_map(|changes| changes.iter().cloned());
+        Ok(changes.map(DispatchChange).collect())
     }
 
     /// The enrollment.

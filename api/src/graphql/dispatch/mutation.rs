@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use super::Dispatch;
 use crate::graphql::{
+    enrollment::Enrollment,
     error::{Result, UserError},
     id::{self, Kind},
-    loader::EnrollmentKey,
     mutation::{mutate, only},
     request,
     result::FormResult,
@@ -138,7 +138,10 @@ enum Sent {
 }
 
 /// Answers by item.
-fn answers(inputs: Vec<AnswerInput>) -> entity::error::Result<Answers> {
+///
+/// # Errors
+/// `DUPLICATE` where an item is answered twice.
+pub fn answers(inputs: Vec<AnswerInput>) -> entity::error::Result<Answers> {
     let mut answers = Answers::new();
     for AnswerInput { item, value } in inputs {
         let Some(AnswerValue(value)) = value else {
@@ -265,11 +268,8 @@ impl DispatchMutation {
                 errors: Vec::new(),
             },
             Ok(Sent::Again(repeated)) => {
-                let enrollment = request::of(ctx)
-                    .loads
-                    .load_one(EnrollmentKey(repeated.enrollment_id))
-                    .await?;
-                let locale: Arc<str> = enrollment.map_or("sv".into(), |enrollment| enrollment.locale.as_str().into());
+                let locale = Enrollment::language(ctx, repeated.enrollment_id).await?;
+                let locale = locale.unwrap_or_else(|| "sv".into());
                 let rows: Vec<dispatch::Model> = repeated.dispatches(&request::of(ctx).viewer);
                 let dispatches = rows.into_iter().map(|row| Dispatch {
                     row: Arc::new(row),

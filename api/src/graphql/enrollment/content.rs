@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{
     content::{Content, ModuleContent, SectionContent, StepContent},
@@ -12,8 +12,9 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{Availability, Progress};
+use super::{Availability, Progress, visibility::VisibilityChange};
 use crate::graphql::{
+    connection,
     id::{self, Kind},
     program::Block,
 };
@@ -58,11 +59,11 @@ impl Taken {
     }
 
     fn shows_module(&self, module: &ModuleContent) -> bool {
-        self.shows_hidden || self.overlay.module_visible(module.row.id)
+        self.shows_hidden || self.overlay.module_visible(module.row.id, self.now)
     }
 
     fn shows_section(&self, section: &SectionContent) -> bool {
-        self.shows_hidden || self.overlay.section_visible(section.row.id)
+        self.shows_hidden || self.overlay.section_visible(section.row.id, self.now)
     }
 
     fn module(self: &Arc<Self>, module: &ModuleContent) -> EnrollmentModule {
@@ -128,24 +129,31 @@ impl EnrollmentModule {
 
     /// Whether it is shown to the citizen.
     async fn visible(&self) -> bool {
-        self.taken.overlay.module_visible(self.row.id)
+        self.taken.overlay.module_visible(self.row.id, self.taken.now)
     }
 
     /// Whether it may be opened.
     async fn availability(&self) -> Availability {
         let taken = &self.taken;
-        taken
-            .overlay
-            .module_availability(&taken.content, &taken.enrollment, self.row.id, taken.now)
-            .into()
+        let (overlay, content, enrollment) = (&taken.overlay, &taken.content, &taken.enrollment);
+        Availability {
+            taken: taken.clone(),
+            of: overlay.module_availability(content, enrollment, self.row.id, taken.now),
+        }
     }
 
     /// How far the citizen has come in it.
     async fn progress(&self) -> Progress {
         self.taken
             .overlay
-            .module_progress(&self.taken.content, self.row.id)
+            .module_progress(&self.taken.content, self.row.id, self.taken.now)
             .into()
+    }
+
+    /// The last times that somebody showed, hid or opened it, the latest first. For staff who treat; nothing for everybody else.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn visibility_history(&self, ctx: &Context<'_>, #[graphql(default = 20)] last: i32) -> Vec<VisibilityChange> {
+        VisibilityChange::last(ctx, &self.taken, last, |row| row.module_id == Some(self.row.id))
     }
 
     /// Its sections, in order.
@@ -188,16 +196,23 @@ impl EnrollmentSection {
 
     /// Whether it is shown to the citizen, where its module is.
     async fn visible(&self) -> bool {
-        self.taken.overlay.section_visible(self.row.id)
+        self.taken.overlay.section_visible(self.row.id, self.taken.now)
     }
 
     /// Whether it may be opened.
     async fn availability(&self) -> Availability {
         let taken = &self.taken;
-        taken
-            .overlay
-            .section_availability(&taken.content, &taken.enrollment, self.row.id, taken.now)
-            .into()
+        let (overlay, content, enrollment) = (&taken.overlay, &taken.content, &taken.enrollment);
+        Availability {
+            taken: taken.clone(),
+            of: overlay.section_availability(content, enrollment, self.row.id, taken.now),
+        }
+    }
+
+    /// The last times that somebody showed, hid or opened it, the latest first. For staff who treat; nothing for everybody else.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn visibility_history(&self, ctx: &Context<'_>, #[graphql(default = 20)] last: i32) -> Vec<VisibilityChange> {
+        VisibilityChange::last(ctx, &self.taken, last, |row| row.section_id == Some(self.row.id))
     }
 
     /// The module that it is part of.

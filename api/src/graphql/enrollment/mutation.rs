@@ -1,20 +1,17 @@
-//! Starting an enrollment, working through it, and changing what it shows.
+//! Starting an enrollment, and working through it.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entity::{
-    action::{self, citizen::NewCitizen, content_override},
-    error::UserError as Refusal,
-};
+use entity::action::{self, citizen::NewCitizen};
 use futures_util::FutureExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Enrollment;
+use super::{Enrollment, hand_over::staff};
 use crate::graphql::{
     error::{Result, UserError},
     id::{self, Kind},
-    mutation::{Done, mutate, only},
+    mutation::{Done, mutate},
 };
 
 /// Starts a program for a citizen.
@@ -60,6 +57,21 @@ pub struct CitizenInput {
     phone: Option<String>,
 }
 
+impl CitizenInput {
+    /// The citizen as the record takes them; those who are not known get the language.
+    pub(super) fn into_new_citizen(self, locale: Option<String>) -> NewCitizen {
+        NewCitizen {
+            personal_identity_number: self.personal_identity_number,
+            given_name: self.given_name,
+            family_name: self.family_name,
+            email: self.email,
+            phone: self.phone,
+            locale,
+            ..NewCitizen::default()
+        }
+    }
+}
+
 impl std::fmt::Debug for CitizenInput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("CitizenInput")
@@ -78,31 +90,14 @@ pub struct CompleteStepInput {
     idempotency_key: Option<String>,
 }
 
-/// Shows, hides or opens a module or a section for one enrollment.
-#[derive(Clone, Debug, InputObject, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeVisibilityInput {
-    /// The enrollment.
-    enrollment_id: ID,
-    /// The module, or else `sectionKey`.
-    module_key: Option<String>,
-    /// The section, or else `moduleKey`.
-    section_key: Option<String>,
-    /// Whether it is shown; as it was where absent.
-    visible: Option<bool>,
-    /// From when it is open; as it was where absent.
-    opens_at: Option<DateTime<Utc>>,
-    /// Why.
-    reason: Option<String>,
-    /// The same key and input get the first answer again.
-    idempotency_key: Option<String>,
-}
-
 /// What came of starting an enrollment.
 #[derive(SimpleObject)]
 pub struct StartEnrollmentPayload {
     /// The enrollment.
     enrollment: Option<Enrollment>,
+    /// What somebody should look at although it was started: an address or a name that is known otherwise and stays as it is known,
+    /// with the code KEPT.
+    warnings: Vec<UserError>,
     /// What can be mended.
     errors: Vec<UserError>,
 }
@@ -116,16 +111,7 @@ pub struct CompleteStepPayload {
     errors: Vec<UserError>,
 }
 
-/// What came of showing or hiding something.
-#[derive(SimpleObject)]
-pub struct ChangeVisibilityPayload {
-    /// The enrollment.
-    enrollment: Option<Enrollment>,
-    /// What can be mended.
-    errors: Vec<UserError>,
-}
-
-async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<Enrollment>, Vec<UserError>)> {
+pub(super) async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<Enrollment>, Vec<UserError>)> {
     match done {
         Ok(id) => Ok((Enrollment::find(ctx, id).await?, Vec::new())),
         Err(errors) => Ok((None, errors)),
@@ -138,7 +124,7 @@ pub struct EnrollmentMutation;
 
 #[Object]
 impl EnrollmentMutation {
-    /// Starts a program for a citizen.
+    /// Starts a program for a citizen. Nothing that is known of them is overwritten: where the input differs, `warnings` says so.
     async fn start_enrollment(&self, ctx: &Context<'_>, input: StartEnrollmentInput) -> Result<StartEnrollmentPayload> {
         let wanted = input.clone();
         let done = mutate(
@@ -148,23 +134,12 @@ impl EnrollmentMutation {
             &input,
             |act| {
                 async move {
-                    let therapists = wanted.therapist_ids.into_iter().flatten();
                     let start = action::enrollment::StartEnrollment {
                         program_slug: wanted.program_slug,
                         unit_id: id::input(Kind::Unit, &wanted.unit_id, "unitId")?,
-                        citizen: NewCitizen {
-                            personal_identity_number: wanted.citizen.personal_identity_number,
-                            given_name: wanted.citizen.given_name,
-                            family_name: wanted.citizen.family_name,
-                            email: wanted.citizen.email,
-                            phone: wanted.citizen.phone,
-                            locale: wanted.locale.clone(),
-                            ..NewCitizen::default()
-                        },
+                        citizen: wanted.citizen.into_new_citizen(wanted.locale.clone()),
                         starts_at: wanted.starts_at,
-                        therapist_ids: therapists
-                            .map(|id| id::input(Kind::Staff, &id, "therapistIds"))
-                            .collect::<entity::error::Result<_>>()?,
+                        therapist_ids: staff(&wanted.therapist_ids.unwrap_or_default())?,
                         zone: wanted.time_zone,
                         locale: wanted.locale,
                     };
@@ -173,8 +148,18 @@ impl EnrollmentMutation {
                 .boxed()
             },
         );
-        let (enrollment, errors) = changed(ctx, done.await?).await?;
-        Ok(StartEnrollmentPayload { enrollment, errors })
+        Ok(match done.await? {
+            Ok(started) => StartEnrollmentPayload {
+                enrollment: Enrollment::find(ctx, started.enrollment_id).await?,
+                warnings: started.warnings.into_iter().map(Into::into).collect(),
+                errors: Vec::new(),
+            },
+            Err(errors) => StartEnrollmentPayload {
+                enrollment: None,
+                warnings: Vec::new(),
+                errors,
+            },
+        })
     }
 
     /// Completes a step.
@@ -191,47 +176,5 @@ impl EnrollmentMutation {
         });
         let (enrollment, errors) = changed(ctx, done.await?).await?;
         Ok(CompleteStepPayload { enrollment, errors })
-    }
-
-    /// Shows, hides or opens a module or a section for one enrollment.
-    async fn change_visibility(
-        &self,
-        ctx: &Context<'_>,
-        input: ChangeVisibilityInput,
-    ) -> Result<ChangeVisibilityPayload> {
-        let wanted = input.clone();
-        let done = mutate(
-            ctx,
-            "changeVisibility",
-            input.idempotency_key.as_deref(),
-            &input,
-            |act| {
-                async move {
-                    let enrollment_id = id::input(Kind::Enrollment, &wanted.enrollment_id, "enrollmentId")?;
-                    let target = match (wanted.module_key, wanted.section_key) {
-                        (Some(module), None) => content_override::Target::Module(module),
-                        (None, Some(section)) => content_override::Target::Section(section),
-                        _ => {
-                            let message = "Name either a module or a section.";
-                            return Err(Refusal::new("REQUIRED", "moduleKey", message).into());
-                        }
-                    };
-                    let change = content_override::Change {
-                        enrollment_id,
-                        target,
-                        visible: wanted.visible,
-                        opens_at: wanted.opens_at,
-                        open: false,
-                        reason: wanted.reason,
-                        cause: act.cause(),
-                    };
-                    only(content_override::change(act, &[change]).await?)?;
-                    Ok(enrollment_id)
-                }
-                .boxed()
-            },
-        );
-        let (enrollment, errors) = changed(ctx, done.await?).await?;
-        Ok(ChangeVisibilityPayload { enrollment, errors })
     }
 }

@@ -1,7 +1,11 @@
 //! How far somebody has come, and what they may open.
 
-use async_graphql::SimpleObject;
+use std::sync::Arc;
+
+use async_graphql::{Object, SimpleObject};
 use chrono::{DateTime, Utc};
+
+use super::content::{EnrollmentModule, Taken};
 
 /// How far somebody has come, counted in the steps that are shown to them.
 #[derive(SimpleObject)]
@@ -25,22 +29,33 @@ impl From<entity::progress::Progress> for Progress {
 }
 
 /// Whether something may be opened, from when, and why not.
-#[derive(SimpleObject)]
 pub struct Availability {
-    /// Whether it may be opened now.
-    open: bool,
-    /// Since when it is open, or when it will be, where that is known.
-    opens_at: Option<DateTime<Utc>>,
-    /// Why it is not open: `LOCKED`, `NOT_YET`, `HIDDEN`, `NOT_STARTED`, `PAUSED` or `ENDED`.
-    reason: Option<String>,
+    pub(super) taken: Arc<Taken>,
+    pub(super) of: entity::progress::Availability,
 }
 
-impl From<entity::progress::Availability> for Availability {
-    fn from(availability: entity::progress::Availability) -> Self {
-        Self {
-            open: availability.open,
-            opens_at: availability.opens_at,
-            reason: availability.reason,
-        }
+/// Whether something may be opened, from when, and why not.
+#[Object]
+impl Availability {
+    /// Whether it may be opened now.
+    async fn open(&self) -> bool {
+        self.of.open
+    }
+
+    /// Since when it is open, or when it will be, where that is known.
+    async fn opens_at(&self) -> Option<DateTime<Utc>> {
+        self.of.opens_at
+    }
+
+    /// Why it is not open: `LOCKED`, `NOT_YET`, `PREREQUISITE`, `HIDDEN`, `NOT_STARTED`, `PAUSED` or `ENDED`.
+    async fn reason(&self) -> Option<&str> {
+        self.of.reason.as_deref()
+    }
+
+    /// The modules that must be completed before, in order, where the reason is `PREREQUISITE`.
+    #[graphql(complexity = "1 + 3 * child_complexity")]
+    async fn prerequisites(&self) -> Vec<EnrollmentModule> {
+        let awaited = self.of.awaits.iter();
+        awaited.filter_map(|module| self.taken.module_by_id(*module)).collect()
     }
 }

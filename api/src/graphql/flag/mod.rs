@@ -1,8 +1,13 @@
 //! Flags: what somebody should look at, and why.
 
+mod handling;
+mod history;
 mod mutation;
+mod worklist;
 
+pub use handling::FlagHandlingMutation;
 pub use mutation::FlagMutation;
+pub use worklist::{FlagOrder, FlagWorklist, worklist};
 
 use std::sync::Arc;
 
@@ -15,13 +20,15 @@ use entity::{
 };
 use serde::Serialize;
 
+use self::history::FlagChange;
 use super::{
+    actor,
     care::Staff,
     connection,
     enrollment::Enrollment,
     error::Result,
     id::{self, Kind},
-    loader::{CausesOf, FiringKey, FlagKey, RungsOf},
+    loader::{CauseCountOf, CausesOf, FiringKey, FlagHistoryOf, FlagKey, OpeningsOf, RungsOf},
     reminder::Reminder,
     request,
     rule::Firing,
@@ -133,6 +140,12 @@ impl Flag {
         Staff::all(ctx, self.0.resolved_by).pop()
     }
 
+    /// Who is to see to it; nobody in particular where absent. For staff alone.
+    async fn assigned_to(&self, ctx: &Context<'_>) -> Option<Staff> {
+        let request = request::of(ctx);
+        Staff::all(ctx, self.0.assignee(&request.store, &request.viewer)).pop()
+    }
+
     /// When staff are reminded of it next, unless somebody takes it on.
     async fn next_escalation_at(&self) -> Option<DateTime<Utc>> {
         self.0.escalate_at
@@ -158,15 +171,38 @@ impl Flag {
         Ok(found.ok_or_else(|| Error::Corrupt("a flag is of no enrollment".to_owned()))?)
     }
 
-    /// Why it stands: each time that it was raised, oldest first.
-    #[graphql(complexity = "1 + 3 * child_complexity")]
-    async fn causes(&self, ctx: &Context<'_>) -> Result<Vec<FlagCause>> {
-        let causes = request::of(ctx)
-            .loads
-            .load_one(CausesOf(self.0.id))
-            .await?
-            .unwrap_or_default();
+    /// Why it stands: the last times that it was raised, oldest first.
+    #[graphql(complexity = "connection::cost(last, child_complexity)")]
+    async fn causes(&self, ctx: &Context<'_>, #[graphql(default = 10)] last: i32) -> Result<Vec<FlagCause>> {
+        let key = CausesOf {
+            flag: self.0.id,
+            last: connection::first(last),
+        };
+        let causes = request::of(ctx).loads.load_one(key).await?.unwrap_or_default();
         Ok(causes.iter().map(|row| FlagCause(row.clone())).collect())
+    }
+
+    /// How many times it was raised: for how many causes it stands or stood.
+    async fn cause_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let found = request::of(ctx).loads.load_one(CauseCountOf(self.0.id)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// How many times it was opened: raised, and opened again.
+    async fn openings(&self, ctx: &Context<'_>) -> Result<i32> {
+        let found = request::of(ctx).loads.load_one(OpeningsOf(self.0.id)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// What became of it and who did it, oldest first. For those who treat; nothing for everybody else.
+    #[graphql(complexity = "1 + 5 * child_complexity")]
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<FlagChange>> {
+        let changes = request::of(ctx).loads.load_one(FlagHistoryOf(self.0.id)).await?;
+        Ok(changes
+            .iter()
+            .flat_map(|changes| changes.iter().cloned())
+            .map(FlagChange)
+            .collect())
     }
 }
 
@@ -203,10 +239,7 @@ impl FlagCause {
 
     /// Who raised it by hand.
     async fn raised_by(&self, ctx: &Context<'_>) -> Option<Staff> {
-        match self.0.actor.0 {
-            Actor::Staff(id) => Staff::all(ctx, [id]).pop(),
-            _ => None,
-        }
+        actor::staff(ctx, self.0.actor.0)
     }
 
     /// The firing of a rule that raised it. Nobody is told of the rules about themselves: none but those who treat see it.

@@ -88,7 +88,8 @@ pub struct ResolveFlagPayload {
     errors: Vec<UserError>,
 }
 
-async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<Flag>, Vec<UserError>)> {
+/// The flag that was changed, or what can be mended.
+pub(super) async fn changed(ctx: &Context<'_>, done: Done<Uuid>) -> Result<(Option<Flag>, Vec<UserError>)> {
     match done {
         Ok(id) => Ok((Flag::find(ctx, id).await?, Vec::new())),
         Err(errors) => Ok((None, errors)),

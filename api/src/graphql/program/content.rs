@@ -76,6 +76,16 @@ impl Module {
         self.content.text(self.row.id, "title", &self.locale)
     }
 
+    /// The modules that must be completed before it opens, in order.
+    #[graphql(complexity = "1 + 3 * child_complexity")]
+    async fn prerequisites(&self) -> Vec<Module> {
+        let own = self.content.module(self.row.id);
+        let before = own.map_or(&[][..], |module| &module.prerequisites);
+        let mut modules = Self::all(&self.content, &self.locale);
+        modules.retain(|module| before.contains(&module.row.id));
+        modules
+    }
+
     /// Its sections, in order.
     #[graphql(complexity = "1 + 4 * child_complexity")]
     async fn sections(&self) -> Vec<Section> {

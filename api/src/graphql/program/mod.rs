@@ -2,10 +2,12 @@
 
 mod block;
 mod content;
+mod features;
 mod query;
 
 pub use block::{Block, BlockSource};
 pub use content::{Module, Section, Step};
+pub use features::ProgramFeatures;
 pub use query::ProgramQuery;
 
 use std::sync::Arc;
@@ -13,11 +15,13 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use entity::{content::Content, rule};
+use uuid::Uuid;
 
 use super::{
     connection,
     error::Result,
     id::{self, Kind},
+    measurement::MeasurementKind,
     request,
     rule::Rule,
 };
@@ -50,6 +54,23 @@ pub enum VersionStatus {
 pub struct Program {
     pub(super) content: Arc<Content>,
     pub(super) locale: Arc<str>,
+}
+
+impl Program {
+    /// A published program, in the language of the request; none where it is no longer published.
+    pub async fn published(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
+        let request = request::of(ctx);
+        let directory = request.store.directory();
+        let mut programs = directory.programs().values();
+        let Some(published) = programs.find(|published| published.program.id == id) else {
+            return Ok(None);
+        };
+        let (library, connection) = (request.store.library(), request.store.connection());
+        Ok(Some(Self {
+            content: library.content(connection, published.version).await?,
+            locale: request.language.as_str().into(),
+        }))
+    }
 }
 
 /// A support or treatment program (stödprogram, behandlingsprogram), in one language.
@@ -149,6 +170,29 @@ impl ProgramVersion {
     /// How long an enrollment lasts, an ISO 8601 duration; without end where absent.
     async fn duration(&self) -> Option<&str> {
         self.content.version.duration.as_deref()
+    }
+
+    /// How long citizens can read an enrollment after its end, an ISO 8601 duration; without end where absent.
+    async fn readable_for(&self) -> Option<&str> {
+        self.content.version.readable_for.as_deref()
+    }
+
+    /// Within how many working days of the unit messages are answered: 0 is the same day. As the unit promises, where absent.
+    async fn answer_within_days(&self) -> Option<i32> {
+        self.content.version.answer_within
+    }
+
+    /// Which functions it offers.
+    async fn features(&self) -> ProgramFeatures {
+        self.content.version.features().into()
+    }
+
+    /// What can be measured and registered in it.
+    #[graphql(complexity = "1 + 10 * child_complexity")]
+    async fn measurement_kinds(&self) -> Result<Vec<MeasurementKind>> {
+        let kinds = self.content.version.measurement_kinds()?;
+        let kinds = kinds.iter().map(|kind| MeasurementKind::new(kind, &self.locale));
+        Ok(kinds.collect())
     }
 
     /// When it was published.

@@ -40,6 +40,10 @@ impl RuleEvaluation {
         locale: Arc<str>,
     ) -> Result<Vec<Self>> {
         let request = request::of(ctx);
+        // Before it is asked for together with others: one instant that is none must not fail theirs.
+        if let Some(at) = at {
+            record::check_at(&request.store, at)?;
+        }
         let found = request.loads.load_one(RuleEvaluationsOf { enrollment, at }).await?;
         let evaluations = found.iter().flat_map(|found| found.iter().cloned());
         Ok(evaluations

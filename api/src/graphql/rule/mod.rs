@@ -36,7 +36,7 @@ use super::{
     enrollment::Enrollment,
     error::Result,
     id::{self, Kind},
-    loader::RuleKey,
+    loader::{RuleKey, WiderThan},
     request,
     scalar::RuleDefinition,
 };
@@ -62,9 +62,8 @@ impl Rule {
     }
 
     /// The rule that holds where this one does not.
-    async fn wider(&self, ctx: &Context<'_>) -> Result<Option<Configured>> {
-        let request = request::of(ctx);
-        Ok(rule::wider(&request.store, &request.viewer, &self.0.rule).await?)
+    async fn wider(&self, ctx: &Context<'_>) -> Result<Option<Arc<Configured>>> {
+        request::of(ctx).loads.load_one(WiderThan(self.0.rule.id)).await
     }
 }
 
@@ -160,14 +159,13 @@ impl Rule {
     }
 
     /// The wider rule of the same key that it stands before, if there is one.
-    #[graphql(complexity = "connection::STATEMENT + child_complexity")]
     async fn overridden(&self, ctx: &Context<'_>) -> Option<Result<Rule>> {
         let wider = self.wider(ctx).await.transpose()?;
-        Some(wider.map(|wider| Self(Arc::new(wider))))
+        Some(wider.map(Self))
     }
 
     /// The values of the wider rule that it overrides; none where it is a rule of its own.
-    #[graphql(complexity = "connection::STATEMENT + 10 * child_complexity")]
+    #[graphql(complexity = "10 * child_complexity")]
     async fn overridden_values(&self, ctx: &Context<'_>) -> Result<Vec<OverriddenValue>> {
         let Some(overrides) = self.0.version.overriding() else {
             return Ok(Vec::new());

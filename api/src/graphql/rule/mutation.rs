@@ -64,9 +64,7 @@ impl SaveRuleInput {
             limits: self.limits.as_ref(),
         })
     }
-}
 
-impl SaveRuleInput {
     /// What the record is asked to save.
     pub(super) fn wanted(self) -> entity::error::Result<SaveRule> {
         let definition = self.definition();

@@ -136,7 +136,7 @@ impl RuleQuery {
     /// administrators, who see the numbers alone.
     ///
     /// What saving the rule would be refused for is an error here: extensions.code and extensions.argument tell the first
-    /// problem, and extensions.errors all of them, each with code, message and path.
+    /// problem, and extensions.errors all of them, each with code, message and path, which begins with the argument: rule.
     #[graphql(complexity = "REPLAY + child_complexity")]
     async fn simulate_rule(
         &self,
@@ -160,7 +160,8 @@ async fn simulated(
     let request = request::of(ctx);
     let (store, viewer) = (&request.store, &request.viewer);
     let unit = id::input(Kind::Unit, unit, "unitId")?;
-    let draft = record::draft(store, viewer, unit, &rule.wanted()?).await?;
+    let rule = rule.wanted().map_err(|error| error.within("rule"))?;
+    let draft = record::draft(store, viewer, unit, &rule).await?;
     let simulation = record::simulate(store, viewer, &[draft], unit, from, to).await?;
     Ok(RuleSimulation(simulation))
 }

@@ -15,7 +15,7 @@ use rules::{
     facts,
     form::{Form, Operator},
     overrides::leaves,
-    validate::{self, ProgramShape},
+    validate::{self, MeasurementShape, ProgramShape},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -111,11 +111,15 @@ fn inputs_have_the_fields_of_definitions() {
         "AnyModuleInput" = definition::AnyModule,
         "AnyStepInput" = definition::AnyStep,
         "AnyFormInput" = definition::AnyForm,
+        "AnyMeasurementInput" = definition::AnyMeasurement,
         "WheneverInput" = definition::Whenever,
         "ConditionInput" = definition::Condition,
         "CompareInput" = definition::Compare,
         "FactInput" = definition::Fact,
         "ScoreFactInput" = definition::ScoreFact,
+        "MeasurementFactInput" = definition::MeasurementFact,
+        "RatingFactInput" = definition::RatingFact,
+        "UnitOfMeasureInput" = definition::Unit,
         "LastDaysInput" = definition::LastDays,
         "AnswerFactInput" = definition::AnswerFact,
         "DaysSinceFactInput" = definition::DaysSinceFact,
@@ -130,6 +134,7 @@ fn inputs_have_the_fields_of_definitions() {
     );
     same!(words:
         "Pick" = definition::Pick,
+        "RatingOf" = definition::RatingOf,
         "Happening" = definition::Happening,
         "QuietHours" = definition::QuietHours,
         "CatchUp" = definition::CatchUp,
@@ -168,7 +173,13 @@ fn everything() -> Vec<Value> {
                 compared(picked("RELIABLE_CHANGE"), "LT", json!(-1.96)),
             ] },
             { "not": compared(json!({ "answer": { "form": "measure", "item": "q1" } }), "EXISTS", true.into()) },
-            since("SIGN_IN"), since("ACTIVITY"), since("MESSAGE"), since("MESSAGE_FROM_CITIZEN"), since("MESSAGE_FROM_STAFF"),
+            since("SIGN_IN"), since("ACTIVITY"), since("MESSAGE"), since("MESSAGE_FROM_CITIZEN"), since("MESSAGE_FROM_STAFF"), since("UNANSWERED_MESSAGE"), since("MEASUREMENT"),
+            compared(json!({ "daysSince": { "event": "MEASUREMENT", "kind": "weight" } }), "GT", 2.into()),
+            compared(json!({ "measurement": { "kind": "weight", "pick": "MEAN", "last": 3 } }), "GT", json!(90.5)),
+            compared(json!({ "measurement": { "kind": "weight", "unit": { "en": "kg", "sv": "kg" } } }), "GT", 90.into()),
+            compared(json!({ "rating": { "of": "AFTER" } }), "LTE", 3.into()),
+            compared(json!({ "rating": { "of": "BEFORE", "pick": "MEAN", "last": 3 } }), "LT", json!(2.5)),
+            compared(json!({ "rating": { "of": "DIFFERENCE" } }), "LT", 0.into()),
             compared(json!({ "daysSince": { "event": "FORM_COMPLETED", "form": "measure" } }), "GT", 2.into()),
             compared(json!({ "overdueDispatches": { "form": "measure" } }), "GTE", 1.into()),
             compared(json!({ "missedDispatches": {} }), "GTE", 1.into()),
@@ -208,7 +219,9 @@ fn everything() -> Vec<Value> {
         json!({ "flagRaised": { "kind": "risk" } }),
         json!({ "flagUnhandled": { "kind": "risk", "after": "PT4H" } }),
         json!({ "messageReceived": { "from": "CITIZEN" } }),
+        json!({ "messageUnanswered": {} }),
         json!({ "activityRegistered": {} }),
+        json!({ "measurementRegistered": { "kind": "weight" } }),
     ] {
         rules.push(json!({ "trigger": { "event": event }, "actions": [flag], "limits": { "catchUp": "SKIP" } }));
     }
@@ -266,6 +279,7 @@ fn everything_that_can_be_said_is_written_and_read_alike() {
         fields::<definition::Action>(),
         fields::<definition::Limits>(),
         words::<definition::Pick>(),
+        words::<definition::RatingOf>(),
         words::<definition::Happening>(),
         words::<definition::QuietHours>(),
         words::<definition::CatchUp>(),
@@ -358,7 +372,18 @@ fn whatever_is_wrong_has_a_field_of_the_input() {
         modules: vec!["one"],
         sections: vec!["first"],
         steps: vec!["read"],
+        measurements: vec![MeasurementShape {
+            key: "weight".to_owned(),
+            unit: definition::Unit {
+                en: "kg".to_owned(),
+                sv: "kg".to_owned(),
+            },
+            min: 30.0,
+            max: 300.0,
+            decimals: 1,
+        }],
         templates: vec!["come-back", "flag"],
+        lacks: Vec::new(),
     };
     let schema = schema();
     assert!(leads(

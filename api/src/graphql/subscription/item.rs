@@ -1,27 +1,24 @@
 //! The items of subscriptions.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
-
-use async_graphql::{Interface, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
-use entity::{
-    dispatch, enrollment,
-    error::Result,
-    event::{self, Cursor, EventKind, Scope},
-    flag, message, reminder, response,
-    store::Store,
-    viewer::Viewer,
-};
-use rules::facts::Audience;
 use uuid::Uuid;
 
-use crate::graphql::{dispatch::Dispatch, flag::Flag, message::Message, reminder::Reminder, result::FormResult};
-
-/// How many events are read at once.
-const BATCH: u64 = 100;
+use crate::graphql::{
+    activity::{ActivityEntry, PlannedActivity},
+    actor::ActorKind,
+    care::Unit,
+    citizen::Citizen,
+    dispatch::Dispatch,
+    enrollment::{Enrollment, EnrollmentModule, EnrollmentSection, EnrollmentStep},
+    error::Result,
+    flag::Flag,
+    form_schedule::FormSchedule,
+    measurement::Measurement,
+    message::{Message, MessageHandOver},
+    reminder::Reminder,
+    result::FormResult,
+};
 
 /// Something that happened. A client goes on `after` the last cursor that it has seen.
 #[derive(Interface)]
@@ -30,193 +27,410 @@ const BATCH: u64 = 100;
     field(name = "at", ty = "&DateTime<Utc>", desc = "When it happened.")
 )]
 pub enum Activity {
+    ActivityPlanChanged(ActivityPlanChanged),
+    ActivityRegistered(ActivityRegistered),
+    CitizenChanged(CitizenChanged),
     DispatchAvailable(DispatchAvailable),
+    DispatchChanged(DispatchChanged),
+    EnrollmentChanged(EnrollmentChanged),
+    FlagChanged(FlagChanged),
     FlagRaised(FlagRaised),
+    FormScheduleSwitched(FormScheduleSwitched),
+    MeasurementRegistered(MeasurementRegistered),
     MessageReceived(MessageReceived),
+    MessageSent(MessageSent),
+    MessagesHandedOver(MessagesHandedOver),
+    MessagesRead(MessagesRead),
+    MessagesSettled(MessagesSettled),
+    ProgressMade(ProgressMade),
     ReminderArrived(ReminderArrived),
+    ReminderChanged(ReminderChanged),
+    ReminderSent(ReminderSent),
     ResponseSubmitted(ResponseSubmitted),
+    ResultCorrected(ResultCorrected),
+    UnitChanged(UnitChanged),
+    VisibilityChanged(VisibilityChanged),
+}
+
+/// An activity was planned, changed or ended, or one of its days moved or cancelled.
+#[derive(SimpleObject)]
+pub struct ActivityPlanChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The activity as it is now.
+    pub(super) activity: PlannedActivity,
+}
+
+/// The citizen registered a day of a planned activity, or corrected it.
+#[derive(SimpleObject)]
+pub struct ActivityRegistered {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The registration as it is now.
+    pub(super) entry: ActivityEntry,
+}
+
+/// The citizen registered what they measured, or corrected it or took it back.
+#[derive(SimpleObject)]
+pub struct MeasurementRegistered {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The measurement as it is now.
+    pub(super) measurement: Measurement,
+}
+
+/// It changed how a citizen is reached: their addresses, channels, quiet hours or language.
+#[derive(SimpleObject)]
+pub struct CitizenChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The citizen as they are now.
+    pub(super) citizen: Citizen,
 }
 
 /// A form can be answered.
 #[derive(SimpleObject)]
 pub struct DispatchAvailable {
     /// Where to go on after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// When it happened.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The dispatch as it is now.
-    dispatch: Dispatch,
+    pub(super) dispatch: Dispatch,
 }
 
 /// A flag was raised, or raised again.
 #[derive(SimpleObject)]
 pub struct FlagRaised {
     /// Where to go on after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// When it happened.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The flag as it is now.
-    flag: Flag,
+    pub(super) flag: Flag,
+}
+
+/// A flag was taken on, resolved, or given to somebody.
+#[derive(SimpleObject)]
+pub struct FlagChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The flag as it is now.
+    pub(super) flag: Flag,
 }
 
 /// A message came from the other side.
 #[derive(SimpleObject)]
 pub struct MessageReceived {
     /// Where to go on after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// When it happened.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The message.
-    message: Message,
+    pub(super) message: Message,
+}
+
+/// The messages of an enrollment were handed over to a colleague, or to all who treat.
+#[derive(SimpleObject)]
+pub struct MessagesHandedOver {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The hand-over.
+    pub(super) hand_over: MessageHandOver,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
 }
 
 /// A reminder came.
 #[derive(SimpleObject)]
 pub struct ReminderArrived {
     /// Where to go on after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// When it happened.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The reminder.
-    reminder: Reminder,
+    pub(super) reminder: Reminder,
+}
+
+/// What happened to a reminder that has not left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ReminderEvent {
+    /// It will leave.
+    Planned,
+    /// It leaves at another time than before.
+    Moved,
+    /// It was taken back, or what of it still waited to be sent.
+    Cancelled,
+}
+
+/// Somebody of the staff planned a reminder, to the citizen or to colleagues, or moved one or took it back.
+#[derive(SimpleObject)]
+pub struct ReminderChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// What happened.
+    pub(super) reminder_event: ReminderEvent,
+    /// The reminder as it is now.
+    pub(super) reminder: Reminder,
 }
 
 /// A form was submitted.
 #[derive(SimpleObject)]
 pub struct ResponseSubmitted {
     /// Where to go on after it.
-    cursor: String,
+    pub(super) cursor: String,
     /// When it happened.
-    at: DateTime<Utc>,
+    pub(super) at: DateTime<Utc>,
     /// The result.
-    result: FormResult,
+    pub(super) result: FormResult,
 }
 
-/// Which events a subscription tells of.
-pub(super) struct Feed {
-    scope: Scope,
-    kinds: &'static [EventKind],
-    /// From whom messages come.
-    from: Audience,
+/// What happened to an enrollment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum EnrollmentEvent {
+    /// It was made, to start later.
+    Planned,
+    /// It started.
+    Started,
+    /// It was paused.
+    Paused,
+    /// It goes on after a pause.
+    Resumed,
+    /// It ended as planned.
+    Completed,
+    /// It ended before its time.
+    Withdrawn,
+    /// Its planned start or end was moved.
+    Rescheduled,
+    /// It came from another unit.
+    Transferred,
+    /// Others treat in it from now on.
+    TherapistsChanged,
 }
 
-/// What was read after a cursor.
-pub(super) struct Read {
-    pub activities: Vec<Activity>,
-    /// Where to go on.
-    pub last: Cursor,
-    /// Whether there may be more already.
-    pub more: bool,
+/// An enrollment started, rested, ended, was moved, or went into other hands.
+#[derive(SimpleObject)]
+pub struct EnrollmentChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// What happened.
+    pub(super) enrollment_event: EnrollmentEvent,
+    /// The enrollment as it is now.
+    pub(super) enrollment: Enrollment,
 }
 
-impl Feed {
-    /// What concerns the staff of a unit.
-    pub(super) fn of_unit(unit: Uuid) -> Self {
-        Self {
-            scope: Scope::Unit(unit),
-            kinds: &[
-                EventKind::FlagRaised,
-                EventKind::FormCompleted,
-                EventKind::MessageReceived,
-            ],
-            from: Audience::Citizen,
-        }
-    }
+/// What happened to a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum DispatchEvent {
+    /// It will be sent.
+    Scheduled,
+    /// It can be answered at other times than before.
+    Moved,
+    /// It was taken back.
+    Cancelled,
+    /// It was not answered in time.
+    Expired,
+}
 
-    /// What concerns citizens themselves.
-    pub(super) fn of_citizens(citizens: Vec<Uuid>) -> Self {
-        Self {
-            scope: Scope::Citizens(citizens),
-            kinds: &[
-                EventKind::DispatchAvailable,
-                EventKind::MessageReceived,
-                EventKind::ReminderSent,
-            ],
-            from: Audience::Staff,
-        }
-    }
+/// A form was planned, moved or taken back, or not answered in time.
+#[derive(SimpleObject)]
+pub struct DispatchChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// What happened.
+    pub(super) dispatch_event: DispatchEvent,
+    /// The dispatch as it is now.
+    pub(super) dispatch: Dispatch,
+}
 
-    /// Reads what came after a cursor. What the viewer may not see, or is gone by now, is left out.
-    pub(super) async fn read(&self, store: &Store, viewer: &Viewer, cursor: Cursor) -> Result<Read> {
-        let events = event::after(store, viewer, &self.scope, Some(cursor), self.kinds, BATCH).await?;
-        let subjects = Subjects::read(store, viewer, &events).await?;
-        Ok(Read {
-            activities: events
-                .iter()
-                .filter_map(|event| self.activity(event, &subjects))
-                .collect(),
-            last: events.last().map_or(cursor, event::Model::cursor),
-            more: u64::try_from(events.len()).is_ok_and(|read| read >= BATCH),
-        })
-    }
+/// Rules may send a form, or may not any more.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct FormScheduleSwitched {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+    #[graphql(skip)]
+    pub(super) form_key: String,
+}
 
-    fn activity(&self, event: &event::Model, subjects: &Subjects) -> Option<Activity> {
-        let (cursor, at, subject) = (event.cursor().to_string(), event.at, event.subject_id?);
-        match event.kind.0 {
-            EventKind::DispatchAvailable => {
-                let row = Arc::new(subjects.dispatches.get(&subject)?.clone());
-                let locale = subjects.locale(row.enrollment_id)?;
-                let dispatch = Dispatch { row, locale };
-                Some(Activity::DispatchAvailable(DispatchAvailable { cursor, at, dispatch }))
-            }
-            EventKind::FlagRaised => {
-                let flag = Flag(Arc::new(subjects.flags.get(&subject)?.clone()));
-                Some(Activity::FlagRaised(FlagRaised { cursor, at, flag }))
-            }
-            EventKind::FormCompleted => {
-                let row = Arc::new(subjects.responses.get(&subject)?.clone());
-                let locale = subjects.locale(row.enrollment_id)?;
-                let result = FormResult { row, locale };
-                Some(Activity::ResponseSubmitted(ResponseSubmitted { cursor, at, result }))
-            }
-            EventKind::MessageReceived => {
-                let row = subjects.messages.get(&subject)?;
-                let message = (row.sender.0 == self.from).then(|| Message(Arc::new(row.clone())))?;
-                Some(Activity::MessageReceived(MessageReceived { cursor, at, message }))
-            }
-            EventKind::ReminderSent => {
-                let reminder = Reminder(Arc::new(subjects.reminders.get(&subject)?.clone()));
-                Some(Activity::ReminderArrived(ReminderArrived { cursor, at, reminder }))
-            }
-            _ => None,
-        }
+#[ComplexObject]
+impl FormScheduleSwitched {
+    /// The form and its schedule as it is now; none where no rule sends it any more.
+    async fn form_schedule(&self, ctx: &Context<'_>) -> Option<Result<FormSchedule>> {
+        FormSchedule::of_form(ctx, &self.enrollment, &self.form_key)
+            .await
+            .transpose()
     }
 }
 
-/// What events are about, by id.
-struct Subjects {
-    dispatches: HashMap<Uuid, dispatch::Model>,
-    flags: HashMap<Uuid, flag::Model>,
-    messages: HashMap<Uuid, message::Model>,
-    reminders: HashMap<Uuid, reminder::Model>,
-    responses: HashMap<Uuid, response::Model>,
-    enrollments: HashMap<Uuid, enrollment::Model>,
+/// A message was sent by the viewer's own side: by a colleague, by the unit or a rule to a citizen, or by a guardian.
+#[derive(SimpleObject)]
+pub struct MessageSent {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The message.
+    pub(super) message: Message,
 }
 
-impl Subjects {
-    async fn read(store: &Store, viewer: &Viewer, events: &[event::Model]) -> Result<Self> {
-        let of = |kind: EventKind| -> Vec<Uuid> {
-            let events = events.iter().filter(|event| event.kind.0 == kind);
-            events.filter_map(|event| event.subject_id).collect()
-        };
-        // Without ids these ask nothing of the database.
-        let dispatches = dispatch::find(store, viewer, &of(EventKind::DispatchAvailable)).await?;
-        let responses = response::find(store, viewer, &of(EventKind::FormCompleted)).await?;
-        let in_languages: HashSet<Uuid> = (dispatches.values().map(|row| row.enrollment_id))
-            .chain(responses.values().map(|row| row.enrollment_id))
-            .collect();
-        let in_languages: Vec<Uuid> = in_languages.into_iter().collect();
-        Ok(Self {
-            dispatches,
-            flags: flag::find(store, viewer, &of(EventKind::FlagRaised)).await?,
-            messages: message::find(store, viewer, &of(EventKind::MessageReceived)).await?,
-            reminders: reminder::find(store, viewer, &of(EventKind::ReminderSent)).await?,
-            responses,
-            enrollments: enrollment::find(store, viewer, &in_languages).await?,
-        })
+/// One side read what the other wrote.
+#[derive(SimpleObject)]
+pub struct MessagesRead {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// Who read.
+    pub(super) actor: ActorKind,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+}
+
+/// What the citizen wrote needs no answer any more.
+#[derive(SimpleObject)]
+pub struct MessagesSettled {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+}
+
+/// The citizen completed a step, or with it a module.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct ProgressMade {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+    #[graphql(skip)]
+    pub(super) content: Uuid,
+}
+
+#[ComplexObject]
+impl ProgressMade {
+    /// The module that was completed; none of a step, and where the viewer does not see it.
+    async fn module(&self, ctx: &Context<'_>) -> Option<Result<EnrollmentModule>> {
+        self.enrollment.module(ctx, self.content).await.transpose()
     }
 
-    fn locale(&self, enrollment: Uuid) -> Option<Arc<str>> {
-        Some(self.enrollments.get(&enrollment)?.locale.as_str().into())
+    /// The step that was completed; none of a module, and where the viewer does not see it.
+    async fn step(&self, ctx: &Context<'_>) -> Option<Result<EnrollmentStep>> {
+        self.enrollment.step(ctx, self.content).await.transpose()
+    }
+}
+
+/// A reminder to the citizen left.
+#[derive(SimpleObject)]
+pub struct ReminderSent {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The reminder.
+    pub(super) reminder: Reminder,
+}
+
+/// A result was amended or voided.
+#[derive(SimpleObject)]
+pub struct ResultCorrected {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+    /// The result that counts now, or the one that was voided; none where the viewer does not see it, as citizens what was
+    /// voided.
+    pub(super) corrected: Option<FormResult>,
+}
+
+/// It changed how a unit is reached: its name, phones, emergency text, opening hours, or within how many days it answers. The
+/// `contact` of enrollments there is to be read anew.
+#[derive(SimpleObject)]
+pub struct UnitChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The unit as it is now.
+    pub(super) unit: Unit,
+}
+
+/// What happened to whether a module or section is shown or open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum VisibilityEvent {
+    /// Somebody, or a rule, showed, hid or opened it, or said from when it is to be.
+    Said,
+    /// The instant has come from which it is shown, hidden or open, as was said before. It comes where that changes something for
+    /// the citizen: not where something else was said since, where it stays hidden, or, of opening, where the module of the section
+    /// is not open, or the enrollment is paused; and not after the end.
+    TookEffect,
+    /// A module opened by itself: its time came, or what it waited for was completed or hidden. Its sections open with it. It comes
+    /// where it is shown and the enrollment is under way, and not of what opens with the start.
+    Opened,
+}
+
+/// A module or section was shown, hidden or opened, or is to be. It comes when that is said, and where it was said to hold from
+/// an instant on (`visibleFrom` or `opensAt` of the change), once more at that instant; and when a module opens by itself:
+/// `visibilityEvent` tells which.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct VisibilityChanged {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// Whether it was said, has come, or opened by itself.
+    pub(super) visibility_event: VisibilityEvent,
+    /// The enrollment.
+    pub(super) enrollment: Enrollment,
+    #[graphql(skip)]
+    pub(super) content: Uuid,
+}
+
+#[ComplexObject]
+impl VisibilityChanged {
+    /// The module as it is now; none of a section, and where the viewer does not see it.
+    async fn module(&self, ctx: &Context<'_>) -> Option<Result<EnrollmentModule>> {
+        self.enrollment.module(ctx, self.content).await.transpose()
+    }
+
+    /// From when it is shown or hidden as was said last; at once where absent.
+    async fn visible_from(&self, ctx: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+        let at = self.enrollment.visibility_changes_at(ctx, self.content).await;
+        at.transpose()
+    }
+
+    /// The section as it is now; none of a module, and where the viewer does not see it.
+    async fn section(&self, ctx: &Context<'_>) -> Option<Result<EnrollmentSection>> {
+        self.enrollment.section(ctx, self.content).await.transpose()
     }
 }

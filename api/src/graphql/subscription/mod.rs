@@ -1,6 +1,8 @@
 //! What happens, as it happens.
 
+mod feed;
 mod item;
+mod together;
 
 pub use item::Activity;
 
@@ -18,7 +20,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::item::{Feed, Read};
+use self::{
+    feed::{Feed, Read},
+    together::Together,
+};
 use super::{
     error::Result,
     id::{self, Kind},
@@ -51,7 +56,7 @@ impl SubscriptionRoot {
         ctx: &Context<'_>,
         unit_id: ID,
         after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<Activity>> + 'static> {
+    ) -> Result<impl Stream<Item = Result<Together>> + 'static> {
         let request = request::of(ctx);
         let viewer = &request.viewer;
         let unit =
@@ -66,7 +71,7 @@ impl SubscriptionRoot {
         &self,
         ctx: &Context<'_>,
         after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<Activity>> + 'static> {
+    ) -> Result<impl Stream<Item = Result<Together>> + 'static> {
         let request = request::of(ctx);
         let citizens = match &request.viewer.who {
             Who::Citizen { id } => vec![*id],
@@ -84,7 +89,7 @@ async fn follow(
     request: &Request,
     feed: Feed,
     after: Option<String>,
-) -> Result<impl Stream<Item = Result<Activity>> + use<>> {
+) -> Result<impl Stream<Item = Result<Together>> + use<>> {
     let (store, viewer) = (request.store.clone(), request.viewer.clone());
     // Hints are listened to before the first look, so that nothing falls between the two.
     let mut hints = store.hints();
@@ -99,7 +104,7 @@ async fn follow(
             match feed.read(&store, &viewer, cursor).await {
                 Ok(Read { activities, last, more }) => {
                     pause = PAUSE;
-                    for activity in activities {
+                    for activity in Together::all(activities) {
                         yield Ok(activity);
                     }
                     if last != cursor {

@@ -12,6 +12,7 @@ const OPERATIONS: &str = include_str!("operations.graphql");
 const CITIZEN: &str = "anna";
 const THERAPIST: &str = "therapist";
 const DESIGNER: &str = "designer";
+const ADMINISTRATOR: &str = "provider-administrator";
 
 /// How long the tokens of the page hold.
 const LIFETIME: Duration = Duration::hours(12);
@@ -51,6 +52,7 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
         .map(|n| json!({ "item": format!("q{n}"), "value": if n == 9 { "most-days" } else { "some-days" } }))
         .collect();
 
+    let rule = rule();
     let examples = [
         (CITIZEN, "WhoAmI", json!({})),
         (CITIZEN, "ProgramTree", json!({ "slug": "low-mood", "locale": "en" })),
@@ -90,6 +92,12 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
             "activityId": activity["id"], "occurrence": activity["day"], "done": true, "note": "Det gick bra.", "rating": 7,
         } }),
         ),
+        (
+            CITIZEN,
+            "ActivityPlan",
+            json!({ "enrollmentId": citizen["id"], "from": at(-7), "to": at(14) }),
+        ),
+        (CITIZEN, "Contact", json!({ "enrollmentId": citizen["id"] })),
         (CITIZEN, "MyActivity", json!({})),
         (THERAPIST, "UnitActivity", json!({ "unitId": unit["id"] })),
         (THERAPIST, "Worklist", json!({ "unitId": unit["id"], "first": 50 })),
@@ -98,6 +106,15 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
             "EnrollmentResults",
             json!({ "enrollmentId": enrollment["id"], "form": "weekly-measure", "scale": "total" }),
         ),
+        (THERAPIST, "Results", json!({ "enrollmentId": enrollment["id"] })),
+        (THERAPIST, "Messages", json!({ "enrollmentId": enrollment["id"] })),
+        (
+            THERAPIST,
+            "Planning",
+            json!({ "enrollmentId": enrollment["id"], "from": at(-14), "to": at(28) }),
+        ),
+        (THERAPIST, "UnitStatistics", json!({ "unitId": unit["id"] })),
+        (THERAPIST, "Outlook", json!({ "unitId": unit["id"] })),
         (
             THERAPIST,
             "StartEnrollment",
@@ -151,28 +168,45 @@ pub(super) async fn tabs(app: &App) -> Vec<Value> {
             json!({ "programSlug": "low-mood", "unitId": unit["id"] }),
         ),
         (
-            DESIGNER,
-            "SaveRule",
-            json!({ "input": {
-            "programSlug": "low-mood", "key": "severe-score", "name": "Severe low mood", "enabled": true,
-            "trigger": { "event": { "formCompleted": { "form": "weekly-measure" } } },
-            "condition": { "compare": {
-                "fact": { "score": { "form": "weekly-measure", "scale": "total", "pick": "LATEST" } }, "operator": "GTE", "value": 20,
-            } },
-            "actions": [{ "raiseFlag": {
-                "kind": "severe-score", "severity": "URGENT", "title": "20 points or more", "audience": "STAFF",
-            } }],
-            "limits": { "cooldown": "P1D", "quietHours": "BYPASS", "catchUp": "ALL", "grace": "P7D" },
-        } }),
+            THERAPIST,
+            "SimulateRule",
+            json!({ "rule": rule, "unitId": unit["id"], "from": at(-56), "to": at(0) }),
         ),
+        (
+            THERAPIST,
+            "ExplainRules",
+            json!({ "enrollmentId": enrollment["id"], "at": at(-7) }),
+        ),
+        (DESIGNER, "SaveRule", json!({ "input": rule })),
+        (ADMINISTRATOR, "Administration", json!({})),
     ];
-    let tabs = examples.into_iter().filter_map(|(persona, name, variables)| {
+    // The demo goes on: whoever has answered the weekly measure has none to answer, until the next comes.
+    let answering = ["FormToFill", "SaveDraft", "SubmitResponse"];
+    let there = examples
+        .into_iter()
+        .filter(|(_, name, _)| !dispatch.is_null() || !answering.contains(name));
+    let tabs = there.filter_map(|(persona, name, variables)| {
         let variables = serde_json::to_string_pretty(&variables).ok()?;
         let headers = headers(app, persona).map(|headers| headers.to_string());
         let query = format!("# as {persona}\n{}\n", operation(name)?);
         Some(json!({ "query": query, "variables": variables, "headers": headers }))
     });
     tabs.collect()
+}
+
+/// A rule to save, or to try on what has happened.
+fn rule() -> Value {
+    json!({
+        "programSlug": "low-mood", "key": "severe-score", "name": "Severe low mood", "enabled": true,
+        "trigger": { "event": { "formCompleted": { "form": "weekly-measure" } } },
+        "condition": { "compare": {
+            "fact": { "score": { "form": "weekly-measure", "scale": "total", "pick": "LATEST" } }, "operator": "GTE", "value": 20,
+        } },
+        "actions": [{ "raiseFlag": {
+            "kind": "severe-score", "severity": "URGENT", "title": "20 points or more", "audience": "STAFF",
+        } }],
+        "limits": { "cooldown": "P1D", "quietHours": "BYPASS", "catchUp": "ALL", "grace": "P7D" },
+    })
 }
 
 /// The text of one operation.
@@ -227,13 +261,11 @@ fn first_form(module: &Value) -> Option<Value> {
     })
 }
 
-/// The weekly measure that waits, or whatever does.
+/// The weekly measure that waits; null where none does.
 fn measure(enrollment: &Value) -> Value {
-    let waiting = || enrollment["dispatches"]["nodes"].as_array().into_iter().flatten();
-    let weekly = waiting().find(|dispatch| dispatch["form"]["key"] == "weekly-measure");
-    weekly
-        .or_else(|| waiting().next())
-        .map_or(Value::Null, |dispatch| dispatch["id"].clone())
+    let mut waiting = enrollment["dispatches"]["nodes"].as_array().into_iter().flatten();
+    let weekly = waiting.find(|dispatch| dispatch["form"]["key"] == "weekly-measure");
+    weekly.map_or(Value::Null, |dispatch| dispatch["id"].clone())
 }
 
 #[cfg(test)]
@@ -267,7 +299,7 @@ mod tests {
     #[test]
     fn the_examples_personas_exist() {
         let known = personas().unwrap();
-        for persona in [CITIZEN, THERAPIST, DESIGNER] {
+        for persona in [CITIZEN, THERAPIST, DESIGNER, ADMINISTRATOR] {
             assert!(known.iter().any(|known| known.key == persona), "{persona}");
         }
     }

@@ -9,14 +9,12 @@ use entity::{
         message::Send,
     },
     planned_activity,
-    viewer::{Viewer, Who},
 };
 use rules::facts::Audience;
 use sea_orm::EntityTrait;
-use uuid::Uuid;
 
-use super::{History, Part, today};
-use crate::seed::{people::TakingPart, told};
+use super::{History, Part, only, today};
+use crate::seed::{DEMO, people::TakingPart, told};
 
 impl History<'_> {
     /// Somebody writes a message, and has read the other side's.
@@ -26,10 +24,16 @@ impl History<'_> {
         let enrollment_id = self.enrollment(who)?;
         let viewer = match message.from {
             Audience::Staff => self.therapist(part)?,
-            Audience::Citizen => {
-                let id = self.ids.citizens.get(&citizen.key).context("not registered")?;
-                Viewer::new(Who::Citizen { id: *id }, "demo")
+            Audience::Citizen => self.citizen(citizen)?,
+        };
+        let attachments = match &message.file {
+            Some(name) => {
+                let file = DEMO.get_file(format!("attachments/{name}"));
+                let content = file.with_context(|| format!("there is no {name}"))?.contents();
+                let uploaded = action::attachment::upload(self.store, self.files, &viewer, name, content).await;
+                vec![uploaded.map_err(told)?]
             }
+            None => Vec::new(),
         };
         let mut act = self.store.act(&viewer).await?;
         action::message::mark_read(&mut act, enrollment_id, None)
@@ -38,20 +42,19 @@ impl History<'_> {
         let send = Send {
             enrollment_id,
             body: message.text.clone(),
+            attachments,
             firing_id: None,
+            unit_message_id: None,
             cause: act.cause(),
         };
-        let outcomes = action::message::send(&mut act, &[send]).await.map_err(told)?;
-        if let Some(Err(refused)) = outcomes.into_iter().next() {
-            return Err(told(entity::error::Error::Refused(refused)));
-        }
+        only(action::message::send(&mut act, &[send]).await.map_err(told)?)?;
         act.commit().await?;
         Ok(())
     }
 
-    /// The therapist plans an activity that begins today.
+    /// The therapist, or the citizen themself, plans an activity that begins today.
     pub(super) async fn plan(&mut self, who: Part, index: usize) -> Result<()> {
-        let (_, part) = self.part(who)?;
+        let (citizen, part) = self.part(who)?;
         let activity = part.activities.get(index).context("no such activity")?;
         let plan = Plan {
             enrollment_id: self.enrollment(who)?,
@@ -61,14 +64,18 @@ impl History<'_> {
             duration: activity.duration,
             repeat: activity.repeat.clone(),
         };
-        let mut act = self.store.act(&self.therapist(part)?).await?;
+        let viewer = match activity.by_themselves {
+            true => self.citizen(citizen)?,
+            false => self.therapist(part)?,
+        };
+        let mut act = self.store.act(&viewer).await?;
         let id = action::activity::plan(&mut act, &plan).await.map_err(told)?;
         act.commit().await?;
         self.planned.insert((who, index), id);
         Ok(())
     }
 
-    /// The citizen registers what was planned for today, as `people.yaml` says.
+    /// The citizen registers what was planned for today, as their file says.
     pub(super) async fn register(&self, act: &mut Act, part: &TakingPart, who: Part) -> Result<()> {
         let day = today(act.now);
         for (index, activity) in part.activities.iter().enumerate() {
@@ -90,13 +97,10 @@ impl History<'_> {
                 done: registered.done,
                 note: registered.note.clone(),
                 rating: registered.rating,
+                rating_before: registered.before,
             };
             action::activity::register(act, &register).await.map_err(told)?;
         }
         Ok(())
-    }
-
-    fn enrollment(&self, who: Part) -> Result<Uuid> {
-        self.started.get(&who).copied().context("not started")
     }
 }

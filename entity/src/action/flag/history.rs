@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     evaluation,
     flag::{FlagStatus, Model},
-    flag_change,
+    flag_assignment, flag_change,
     seal::Sealed,
 };
 
@@ -33,18 +33,7 @@ impl History {
         flags: impl IntoIterator<Item = &'a Model>,
     ) -> Result<Self> {
         let enrollments: Vec<Uuid> = enrollments.into_iter().copied().collect();
-        let mut judged = HashMap::new();
-        for chunk in enrollments.chunks(BATCH) {
-            use evaluation::Column;
-            let rows: Vec<(Uuid, DateTime<Utc>)> = evaluation::Entity::find()
-                .select_only()
-                .columns([Column::EnrollmentId, Column::EvaluatedUntil])
-                .filter(Column::EnrollmentId.is_in(chunk.iter().copied()))
-                .into_tuple()
-                .all(&act.tx)
-                .await?;
-            judged.extend(rows);
-        }
+        let judged = evaluation::judged_until(&act.tx, &enrollments).await?;
         let flags: Vec<Uuid> = flags.into_iter().map(|flag| flag.id).collect();
         let mut changed = HashMap::new();
         for chunk in flags.chunks(BATCH) {
@@ -59,6 +48,20 @@ impl History {
                 .all(&act.tx)
                 .await?;
             changed.extend(rows);
+            use flag_assignment::Column as Assigned;
+            let rows: Vec<(Uuid, DateTime<Utc>)> = flag_assignment::Entity::find()
+                .select_only()
+                .column(Assigned::FlagId)
+                .column_as(Assigned::At.max(), "at")
+                .filter(Assigned::FlagId.is_in(chunk.iter().copied()))
+                .group_by(Assigned::FlagId)
+                .into_tuple()
+                .all(&act.tx)
+                .await?;
+            for (flag, at) in rows {
+                let last = changed.entry(flag).or_insert(at);
+                *last = at.max(*last);
+            }
         }
         Ok(Self {
             judged,
@@ -67,12 +70,18 @@ impl History {
         })
     }
 
-    /// Notes that a flag came into a state.
-    pub fn add(&mut self, act: &Act, flag: &Model, status: FlagStatus, note: Option<Sealed>, cause: Cause) {
+    /// When the next change of a flag is dated.
+    pub fn next(&mut self, act: &Act, flag: &Model) -> DateTime<Utc> {
         let before = [self.judged.get(&flag.enrollment_id), self.changed.get(&flag.id)];
         let earliest = before.into_iter().flatten().map(|at| *at + TICK);
         let at = earliest.chain([act.now]).max().unwrap_or(act.now);
         self.changed.insert(flag.id, at);
+        at
+    }
+
+    /// Notes that a flag came into a state.
+    pub fn add(&mut self, act: &Act, flag: &Model, status: FlagStatus, note: Option<Sealed>, cause: Cause) {
+        let at = self.next(act, flag);
         self.changes.push(flag_change::Model {
             id: act.id(),
             flag_id: flag.id,
@@ -84,7 +93,8 @@ impl History {
     }
 
     /// Writes them.
-    pub async fn write(self, act: &Act) -> Result<()> {
-        act.insert::<flag_change::Entity>(&self.changes).await
+    pub async fn write(&mut self, act: &Act) -> Result<()> {
+        act.insert::<flag_change::Entity>(&std::mem::take(&mut self.changes))
+            .await
     }
 }

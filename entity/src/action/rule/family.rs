@@ -242,7 +242,8 @@ fn carried(
     let unreadable = || "It was saved by another Handrail, and cannot be read".to_owned();
     let former = newest.read().ok_or_else(unreadable)?;
     let wider = wider.read().ok_or_else(unreadable)?;
-    overrides::carry_over(&former, &wider, &overrides.values, &shape_of(content)).map_err(|problems| {
+    let shape = shape_of(content).map_err(|_| "What the program measures cannot be read".to_owned())?;
+    overrides::carry_over(&former, &wider, &overrides.values, &shape).map_err(|problems| {
         let problems: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
         problems.join("; ")
     })

@@ -1,7 +1,11 @@
 //! Overriding a rule for a unit or for one enrollment, and giving its place back to it. Both are versions of a narrower rule of
 //! the same key, with who and why.
 
-use rules::overrides::{self, Leaf};
+use rules::{
+    definition::RuleDefinition,
+    overrides::{self, Leaf},
+    validate::needs,
+};
 use uuid::Uuid;
 
 use super::{
@@ -12,6 +16,7 @@ use super::{
 use crate::{
     act::Act,
     error::{Error, Result, UserError},
+    feature::Features,
     input, rule,
     rule_version::Overrides,
     viewer::{Permission, Who},
@@ -41,7 +46,7 @@ pub struct OverrideRule {
 ///
 /// # Errors
 /// When the rule, the unit or the enrollment is not there for the viewer, there is a rule of its own in its place, or the values
-/// make no sense: every problem with its path.
+/// make no sense: every problem with its path. `NOT_OFFERED` where the program lacks what the rule needs, unless it is switched off.
 pub async fn override_rule(act: &mut Act, input: OverrideRule) -> Result<Saved> {
     let rule = visible(act, input.rule_id).await?;
     let (scope, version) = scope(act, &input, &rule).await?;
@@ -58,7 +63,7 @@ pub async fn override_rule(act: &mut Act, input: OverrideRule) -> Result<Saved> 
     let wider = wider.ok_or_else(|| UserError::not_found("ruleId", "rule that holds more widely"))?;
 
     let mut complaints = input::Complaints::default();
-    let reason = complaints.take(why(&input.reason).map(Some));
+    let reason = complaints.take(input::reason(&input.reason, "reason").map(Some));
     if input.enabled.is_none() && input.values.is_empty() {
         let message = "Say what is to be different: whether the rule is on, or some of its values.";
         complaints.add(UserError::new("REQUIRED", "values", message));
@@ -75,8 +80,12 @@ pub async fn override_rule(act: &mut Act, input: OverrideRule) -> Result<Saved> 
     let content = act.store.library().content(&act.tx, version).await?;
     let definition = match wider.read() {
         Some(definition) => {
-            let changed = overrides::apply(&definition, &input.values, &shape_of(&content));
-            written(&changed.map_err(|problems| Error::Refused(input::problems(problems, "values")))?)?
+            let changed = overrides::apply(&definition, &input.values, &shape_of(&content)?);
+            let changed = changed.map_err(|problems| Error::Refused(input::problems(problems, "values")))?;
+            if input.enabled.unwrap_or(wider.enabled) {
+                must_be_offered(&changed, content.version.features())?;
+            }
+            written(&changed)?
         }
         // It is off everywhere; here it can be said to be so.
         None if input.values.is_empty() => wider.definition.clone(),
@@ -102,6 +111,23 @@ pub async fn override_rule(act: &mut Act, input: OverrideRule) -> Result<Saved> 
     change(act, &mut family, narrower, next).await
 }
 
+/// Refuses to have a rule on that needs what the program does not offer there.
+fn must_be_offered(definition: &RuleDefinition, features: Features) -> Result<(), UserError> {
+    match needs(definition)
+        .into_iter()
+        .find(|function| !features.offers(*function))
+    {
+        Some(function) => {
+            let message = format!(
+                "This rule needs the program's {0}, and it has no {0} here: the rule can only be switched off.",
+                function.name()
+            );
+            Err(UserError::new("NOT_OFFERED", "ruleId", message))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Withdraws a narrower rule, so that the wider one of the same key holds again. Changes nothing where it was withdrawn
 /// already.
 ///
@@ -114,7 +140,7 @@ pub async fn remove_override(act: &mut Act, rule_id: Uuid, reason: &str) -> Resu
         let message = "This rule stands before no other. To stop it, switch it off.";
         return Err(UserError::new("NOT_AN_OVERRIDE", "ruleId", message).into());
     };
-    let reason = why(reason)?;
+    let reason = input::reason(reason, "reason")?;
     if newest.withdrawn {
         return Ok(unchanged(rule.id));
     }
@@ -136,11 +162,6 @@ async fn changeable_override(act: &mut Act, rule_id: Uuid) -> Result<rule::Model
         return Err(UserError::new("NOT_AN_OVERRIDE", "ruleId", message).into());
     }
     changeable(act, rule_id).await
-}
-
-fn why(reason: &str) -> std::result::Result<String, UserError> {
-    let reason = input::note(Some(reason), "reason")?;
-    reason.ok_or_else(|| UserError::new("REQUIRED", "reason", "Say why: others will read it."))
 }
 
 /// Where the rule is overridden, and the version of the program that is taken part in there. What the viewer may not change

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rules::facts::Status;
 use sea_orm::{
-    ColumnTrait, DatabaseBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -26,9 +26,6 @@ pub(super) async fn begin(act: &mut Act, rule_id: Uuid) -> Result<()> {
     act.hint(Hint::Due);
     Ok(())
 }
-
-/// How many batches may be due while another is made due.
-const WAITING: u64 = 5;
 
 /// Makes the next enrollments that a changed rule concerns due for evaluation, at most `limit`; returns how many rows it
 /// touched, 0 where no rule is on its way. While a few batches are due already, it waits: what somebody answers meanwhile
@@ -52,10 +49,7 @@ pub async fn roll_out(act: &mut Act, limit: u64) -> Result<usize> {
     let Some(rule) = rule::Entity::find_by_id(row.rule_id).one(&act.tx).await? else {
         return Ok(0);
     };
-    let due = evaluation::Entity::find()
-        .filter(evaluation::Column::DueAt.lte(act.now))
-        .limit(WAITING * limit);
-    if due.count(&act.tx).await? >= WAITING * limit {
+    if evaluation::is_crowded(&act.tx, act.now, limit).await? {
         return Ok(0);
     }
 
