@@ -14,7 +14,7 @@ use crate::{
     staff,
     stored::Stored,
     unit,
-    viewer::{Viewer, Who},
+    viewer::{Actor, Viewer, Who},
 };
 
 /// A picture of one instant. Held by the process, at most a second old.
@@ -119,6 +119,15 @@ impl Directory {
         let mut staff: Vec<Uuid> = staff.filter(|staff| self.has_role(*staff, unit, role)).collect();
         staff.sort_unstable();
         staff
+    }
+
+    /// Which of the staff an actor is, for those who act at a unit where that one does today; none for everybody else. Others
+    /// would learn from it where a citizen is treated besides.
+    pub fn colleague_at_the_unit(&self, viewer: &Viewer, actor: Actor) -> Option<Uuid> {
+        let unit = viewer.unit()?;
+        viewer
+            .colleague(actor)
+            .filter(|staff| !self.roles(*staff, unit).is_empty())
     }
 
     /// The units of a care provider, in no order; also those that are disconnected.

@@ -163,6 +163,14 @@ impl Keyring {
         sealed.map(|sealed| self.open(sealed)).transpose()
     }
 
+    /// Whether a sealed text that may be missing is this one. One that cannot be opened any more is another one.
+    pub fn seals(&self, sealed: Option<&Sealed>, text: Option<&str>) -> bool {
+        match (sealed, text) {
+            (Some(sealed), Some(text)) => self.open(sealed).is_ok_and(|sealed| sealed == text),
+            (sealed, text) => sealed.is_none() && text.is_none(),
+        }
+    }
+
     /// The keyed hash of an identity number under the key `id`, for look-ups of what must not be readable.
     ///
     /// # Errors

@@ -299,7 +299,11 @@ pub(super) async fn fill_in(act: &mut Act, known: citizen::Model, new: &Checked)
         row.subject = Set(new.subject.clone());
     }
     if row.is_changed() {
-        act.citizen_changed(row.update(&act.tx).await?.id);
+        let is_reached_otherwise = row.email.is_set() || row.phone.is_set();
+        let id = row.update(&act.tx).await?.id;
+        if is_reached_otherwise {
+            act.citizen_changed(id);
+        }
     }
     Ok(())
 }

@@ -73,13 +73,18 @@ pub(super) async fn held(act: &Act, id: Uuid) -> Result<citizen::Model> {
     row.ok_or_else(|| Error::Corrupt("a citizen for whom somebody is signed in is missing".to_owned()))
 }
 
-/// Changes one's own addresses, or those of the citizen whom a guardian names; gives the citizen.
+/// Changes one's own addresses, or those of the citizen whom a guardian names; gives the citizen. Where none is given, nothing was
+/// said.
 ///
 /// # Errors
 /// `NOT_ALLOWED`; `NOT_FOUND` at `citizenId`; `BAD_EMAIL` at `email`, `BAD_PHONE` at `phone`.
 pub async fn set_details(act: &mut Act, named: Option<Uuid>, details: &Details) -> Result<Uuid> {
     let citizen = own(act, named).await?;
-    write(act, citizen, details.checked()?).await
+    let details = details.checked()?;
+    if details.are_none() {
+        return Ok(citizen.id);
+    }
+    write(act, citizen, details).await
 }
 
 /// Puts the addresses of a citizen right, whoever said them last; gives the citizen. Whoever administers enrollments at the unit may,
@@ -105,17 +110,17 @@ pub async fn correct_details(act: &mut Act, citizen: Uuid, details: &Details) ->
             "The citizen takes part in nothing at this unit any more: they say themself how they are reached.";
         return Err(UserError::new("ENDED", "citizenId", message).into());
     }
-    let Details { mut email, mut phone } = details.checked()?;
+    let Details { email, phone } = details.checked()?;
     let known = held(act, citizen).await?;
     let keyring = act.store.keyring();
-    let known_email = keyring.open_option(known.email.as_ref())?;
-    let known_phone = keyring.open_option(known.phone.as_ref())?;
-    email = email.filter(|email| *email != known_email);
-    phone = phone.filter(|phone| *phone != known_phone);
-    if email.is_none() && phone.is_none() {
+    let details = Details {
+        email: email.filter(|email| !keyring.seals(known.email.as_ref(), email.as_deref())),
+        phone: phone.filter(|phone| !keyring.seals(known.phone.as_ref(), phone.as_deref())),
+    };
+    if details.are_none() {
         return Ok(citizen);
     }
-    write(act, known, Details { email, phone }).await
+    write(act, known, details).await
 }
 
 impl Details {
@@ -129,6 +134,11 @@ impl Details {
         };
         complaints.refuse()?;
         Ok(checked)
+    }
+
+    /// Whether nothing is said of either.
+    fn are_none(&self) -> bool {
+        self.email.is_none() && self.phone.is_none()
     }
 }
 
@@ -149,7 +159,7 @@ async fn write(act: &mut Act, citizen: citizen::Model, details: Details) -> Resu
 }
 
 /// Says on which channels one wants to be reached, or the citizen whom a guardian names; gives the citizen. Channels that are not
-/// named stay as they are.
+/// named stay as they are. What is so already is no change.
 ///
 /// # Errors
 /// `NOT_ALLOWED`; `NOT_FOUND` at `citizenId`; `NOT_UNIQUE` where a channel is named twice, `ALWAYS_ON` where the inbox is switched
@@ -187,13 +197,15 @@ pub async fn choose_channels(act: &mut Act, named: Option<Uuid>, choices: &[(Cha
             actor: act.viewer.actor().into(),
         })
         .collect();
-    act.insert::<contact_choice::Entity>(&rows).await?;
-    act.citizen_changed(id);
+    if !rows.is_empty() {
+        act.insert::<contact_choice::Entity>(&rows).await?;
+        act.citizen_changed(id);
+    }
     Ok(id)
 }
 
 /// Says between which local times one wants to hear nothing, or the citizen whom a guardian names; those of everybody who said
-/// nothing, where absent. Equal ones mean no quiet at all. Gives the citizen.
+/// nothing, where absent. Equal ones mean no quiet at all. Gives the citizen. What is so already is no change.
 ///
 /// # Errors
 /// `NOT_ALLOWED`; `NOT_FOUND` at `citizenId`.
@@ -205,14 +217,19 @@ pub async fn set_quiet_hours(
     let citizen = own(act, named).await?;
     let id = citizen.id;
     let text = |time: LocalTime| time.0.format("%H:%M").to_string();
+    let (from, until) = (hours.map(|(from, _)| text(from)), hours.map(|(_, until)| text(until)));
+    if from == citizen.quiet_from && until == citizen.quiet_until {
+        return Ok(id);
+    }
     let mut row = citizen.into_active_model();
-    row.quiet_from = Set(hours.map(|(from, _)| text(from)));
-    row.quiet_until = Set(hours.map(|(_, until)| text(until)));
+    row.quiet_from = Set(from);
+    row.quiet_until = Set(until);
     save(act, id, row).await
 }
 
 /// Says in which language one reads and is written to, or the citizen whom a guardian names; the default where absent. For
-/// citizens it is also that of the programs that they take part in. Gives the citizen or the staff member.
+/// citizens it is also that of the programs that they take part in. Gives the citizen or the staff member. What a citizen reads in
+/// already is no change.
 ///
 /// # Errors
 /// `NOT_ALLOWED`; `NOT_FOUND` at `citizenId`; `BAD_LOCALE` at `locale`.
@@ -233,21 +250,23 @@ pub async fn set_locale(act: &mut Act, named: Option<Uuid>, locale: Option<&str>
     // Enrollments first, in their order, and then the citizen, as everywhere: so nobody waits for each other.
     act.enrollments(&ids).await?;
     let citizen = held(act, id).await?;
-    enrollment::Entity::update_many()
+    let spoken_to = enrollment::Entity::update_many()
         .col_expr(Column::Locale, Expr::value(locale.as_str()))
         .filter(Column::Id.is_in(ids))
         .filter(going_on)
+        .filter(Column::Locale.ne(locale.as_str()))
         .exec(&act.tx)
         .await?;
+    if spoken_to.rows_affected == 0 && locale == citizen.locale {
+        return Ok(id);
+    }
     let mut row = citizen.into_active_model();
     row.locale = Set(locale);
     save(act, id, row).await
 }
 
 async fn save(act: &mut Act, id: Uuid, row: citizen::ActiveModel) -> Result<Uuid> {
-    if row.is_changed() {
-        row.update(&act.tx).await?;
-    }
+    row.update(&act.tx).await?;
     act.citizen_changed(id);
     Ok(id)
 }

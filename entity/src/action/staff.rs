@@ -54,7 +54,7 @@ pub async fn update(act: &mut Act, wanted: &UpdateStaff) -> Result<Uuid> {
     complaints.refuse()?;
 
     let keyring = act.store.keyring();
-    let known = member.email.as_ref().map(|known| keyring.open(known));
+    let email = email.filter(|email| !keyring.seals(member.email.as_ref(), email.as_deref()));
     let provider = member.provider_id;
     let (name_before, title_before) = (member.display_name.clone(), member.title.clone());
     let mut details = Vec::new();
@@ -70,12 +70,7 @@ pub async fn update(act: &mut Act, wanted: &UpdateStaff) -> Result<Uuid> {
         details.extend([("title", title.clone()), ("titleBefore", title_before)]);
         row.title = Set(title);
     }
-    // One that cannot be read any more is another one.
-    let is_known = |email: &Option<String>| match (&known, email) {
-        (Some(Ok(known)), Some(email)) => known == email,
-        (known, email) => known.is_none() && email.is_none(),
-    };
-    if let Some(email) = email.filter(|email| !is_known(email)) {
+    if let Some(email) = email {
         let became = if email.is_some() { "CHANGED" } else { "REMOVED" };
         details.push(("email", Some(became.to_owned())));
         row.email = Set(keyring.seal_option(email.as_deref())?);

@@ -52,7 +52,8 @@ const LABEL: usize = 100;
 /// The longest text about a unit, in characters.
 const TEXT: usize = 1_000;
 
-/// Says how a unit is reached; gives the unit. Administrators of the unit and of its provider may, and Handrail itself.
+/// Says how a unit is reached; gives the unit. What is so already is no change. Administrators of the unit and of its provider may,
+/// and Handrail itself.
 ///
 /// # Errors
 /// When the unit is not there or not the viewer's, at `unitId`; `TOO_MANY` at `phones`; `BAD_PHONE`, `BAD_LOCALE`, `NOT_UNIQUE`,
@@ -68,28 +69,25 @@ pub async fn set(act: &mut Act, contact: &UnitContact) -> Result<Uuid> {
         opening_hours,
     } = contact.checked(&mut complaints);
     complaints.refuse()?;
-    let said = |said: bool, name: &'static str| said.then_some(name);
-    let changed = [
-        said(phones.is_some(), "phones"),
-        said(emergency.is_some(), "emergencyText"),
-        said(opening_hours.is_some(), "openingHours"),
-    ];
-    let fields: Vec<&str> = changed.into_iter().flatten().collect();
-    let details = vec![("fields", Some(fields.join(", ")))];
-    let entry = Entry::of_unit(AdministrationAct::UnitContactChanged, &unit, details);
-    let mut row = unit.into_active_model();
-    if let Some(phones) = phones {
+    let mut fields = Vec::new();
+    let mut row = unit.clone().into_active_model();
+    if let Some(phones) = phones.filter(|phones| *phones != unit.phones()) {
+        fields.push("phones");
         row.phone = Set(phones.first().map(|phone| phone.number.clone()));
         row.phones = Set(written(&phones)?);
     }
-    if let Some(emergency) = emergency {
+    if let Some(emergency) = emergency.filter(|emergency| *emergency != unit.emergency()) {
+        fields.push("emergencyText");
         row.emergency = Set(written(&emergency)?);
     }
-    if let Some(opening_hours) = opening_hours {
+    if let Some(opening_hours) = opening_hours.filter(|hours| *hours != unit.opening_hours()) {
+        fields.push("openingHours");
         row.opening_hours = Set(written(&opening_hours)?);
     }
-    if row.is_changed() {
+    if !fields.is_empty() {
         row.update(&act.tx).await?;
+        let details = vec![("fields", Some(fields.join(", ")))];
+        let entry = Entry::of_unit(AdministrationAct::UnitContactChanged, &unit, details);
         administration_log::write(act, entry).await?;
         act.hint(Hint::Directory);
         act.unit_changed(contact.unit_id);

@@ -1,9 +1,18 @@
 //! Staff put a citizen's addresses right.
 
 use chrono::TimeDelta;
-use entity::access_log::{self, AccessAction};
+use entity::{
+    access_log::{self, AccessAction},
+    action::{
+        assignment::{self, NewAssignment},
+        care::{self as action, NewStaff, NewUnit},
+    },
+    assignment::Role,
+    citizen,
+    viewer::Viewer,
+};
 use rules::facts::Status;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Value, json};
 use tests::{
     app::TestApp,
@@ -159,4 +168,114 @@ async fn nobody_else_does_and_nothing_else_is_taken(kind: Kind) {
     app.stop().await;
 }
 
-both_databases!(staff_put_an_address_right, nobody_else_does_and_nothing_else_is_taken,);
+async fn only_those_at_the_unit_are_told_who_did(kind: Kind) {
+    let app = TestApp::start(kind, morning()).await;
+    app.enroll(1).await;
+    let mut act = app.store.act(&Viewer::system()).await.unwrap();
+    let provider_id = action::create_provider(&mut act, "Region Annan").await.unwrap();
+    let unit = NewUnit {
+        provider_id,
+        name: "Annan mottagning".to_owned(),
+        ..NewUnit::default()
+    };
+    let unit_id = action::create_unit(&mut act, unit).await.unwrap();
+    let staff = NewStaff {
+        provider_id,
+        subject: "stranger".to_owned(),
+        display_name: "Person stranger".to_owned(),
+        ..NewStaff::default()
+    };
+    let staff_id = action::create_staff(&mut act, staff).await.unwrap();
+    let assignment = NewAssignment {
+        staff_id,
+        unit_id: Some(unit_id),
+        role: Role::Therapist,
+        valid_from: None,
+        valid_until: None,
+    };
+    assignment::grant(&mut act, &assignment).await.unwrap();
+    act.commit().await.unwrap();
+    app.store.refresh().await.unwrap();
+    let own = &app.care;
+    care::enroll(&app.store, unit_id, staff_id, 1, None).await;
+    care::enroll(&app.store, own.other_unit, own.other_therapist, 1, None).await;
+    app.work().await;
+
+    let id = me(&app).await["id"].clone();
+    let (therapist, stranger) = (app.therapist(), app.staff("stranger"));
+    let input = json!({ "citizenId": id, "phone": "070-174 06 06" });
+    done(&correct(&app, &therapist, input).await);
+    let by = async |token: &str| reached(&app, token, &id).await["contactChange"].clone();
+    let told = |by: Value| json!({ "at": morning().to_rfc3339(), "actor": "STAFF", "by": by });
+    for who in ["therapist", "citizen-administrator"] {
+        let name = json!({ "displayName": "Person therapist" });
+        assert_eq!(by(&app.staff(who)).await, told(name), "{who}");
+    }
+    // Neither another provider nor another unit learns where else the citizen is treated.
+    for token in [&stranger, &app.staff(care::OTHER_THERAPIST)] {
+        assert_eq!(by(token).await, told(Value::Null));
+    }
+    let input = json!({ "citizenId": id, "phone": "070-174 06 07" });
+    done(&correct(&app, &stranger, input).await);
+    assert_eq!(by(&stranger).await, told(json!({ "displayName": "Person stranger" })));
+    assert_eq!(by(&therapist).await, told(Value::Null));
+    app.stop().await;
+}
+
+async fn an_address_that_cannot_be_opened_is_replaced(kind: Kind) {
+    let app = TestApp::start(kind, morning()).await;
+    app.enroll(1).await;
+    app.work().await;
+    let (id, citizen, therapist) = (me(&app).await["id"].clone(), app.citizen(1), app.therapist());
+    let breaks = async |column: citizen::Column| {
+        let broken = citizen::Entity::update_many().col_expr(column, Expr::value(vec![0_u8; 40]));
+        broken.exec(app.store.connection()).await.unwrap();
+    };
+    let corrects = async |address: Value| {
+        let mut input = address;
+        input["citizenId"] = id.clone();
+        let fields = "citizen { id }";
+        let answer = app.client.mutate(&therapist, "correctContactDetails", input, fields);
+        done(&answer.await);
+    };
+    let seen = async || {
+        let now = me(&app).await;
+        (now["email"].clone(), now["phone"].clone())
+    };
+    breaks(citizen::Column::Email).await;
+    breaks(citizen::Column::Phone).await;
+    // The one is replaced while the other cannot be opened.
+    corrects(json!({ "phone": "070-174 06 06" })).await;
+    corrects(json!({ "email": "anna@home.example" })).await;
+    assert_eq!(seen().await, (json!("anna@home.example"), json!("+46701740606")));
+    breaks(citizen::Column::Email).await;
+    corrects(json!({ "email": null })).await;
+    assert_eq!(seen().await, (Value::Null, json!("+46701740606")));
+    // So do citizens themselves.
+    breaks(citizen::Column::Phone).await;
+    let own = json!({ "phone": "070-174 06 07" });
+    let fields = "citizen { phone }";
+    let answer = app.client.mutate(&citizen, "updateMyContactDetails", own, fields);
+    assert_eq!(done(&answer.await)["citizen"]["phone"], "+46701740607");
+    app.stop().await;
+}
+
+async fn saying_nothing_is_no_change(kind: Kind) {
+    let app = TestApp::start(kind, morning()).await;
+    app.enroll(1).await;
+    app.work().await;
+    let (citizen, id) = (app.citizen(1), me(&app).await["id"].clone());
+    let fields = "citizen { id }";
+    let said = app.client.mutate(&citizen, "updateMyContactDetails", json!({}), fields);
+    done(&said.await);
+    assert_eq!(reached(&app, &citizen, &id).await["contactChange"], Value::Null);
+    app.stop().await;
+}
+
+both_databases!(
+    staff_put_an_address_right,
+    nobody_else_does_and_nothing_else_is_taken,
+    only_those_at_the_unit_are_told_who_did,
+    an_address_that_cannot_be_opened_is_replaced,
+    saying_nothing_is_no_change,
+);

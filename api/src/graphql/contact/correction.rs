@@ -10,12 +10,13 @@ use futures_util::FutureExt;
 use serde::Serialize;
 
 use crate::graphql::{
-    actor::{ActorKind, colleague},
+    actor::ActorKind,
     care::Staff,
     citizen::Citizen,
     error::{Result, UserError},
     id::{self, Kind},
     mutation::mutate,
+    request,
     scalar::said,
 };
 
@@ -40,9 +41,14 @@ impl ContactChange {
         self.actor.into()
     }
 
-    /// Who of the staff did it, for staff.
+    /// Who of the staff did it, for those who act at the same unit.
     async fn by(&self, ctx: &Context<'_>) -> Option<Staff> {
-        colleague(ctx, self.actor)
+        let request = request::of(ctx);
+        let by = request
+            .store
+            .directory()
+            .colleague_at_the_unit(&request.viewer, self.actor);
+        Staff::all(ctx, by).pop()
     }
 }
 
