@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_key_is_written_in_both_languages() {
-        for key in keys().into_iter().chain([INVITATION]) {
+        for (key, ..) in TEMPLATES {
             assert_ne!(
                 render(key, "sv", SIGN_IN).unwrap(),
                 render(key, "en", SIGN_IN).unwrap(),
@@ -190,6 +190,5 @@ mod tests {
             render("general", "en_GB", SIGN_IN).unwrap(),
             render("general", "en", SIGN_IN).unwrap()
         );
-        assert!(exists("come-back") && !exists("nonsense"));
     }
 }
