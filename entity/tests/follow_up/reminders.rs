@@ -22,7 +22,7 @@ impl World {
     pub fn reminder(&self, person: &Person) -> Plan {
         Plan {
             enrollment_id: person.enrollment,
-            template: "sign-in".to_owned(),
+            template: "come-back".to_owned(),
             channels: vec![],
             audience: Audience::Citizen,
             remind_at: None,
