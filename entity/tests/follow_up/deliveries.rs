@@ -56,7 +56,7 @@ async fn a_claimed_delivery_is_nobody_elses_until_its_lease_runs_out() {
         (first[0].address.as_str(), first[0].locale.as_str()),
         ("citizen0@home.example", "sv")
     );
-    assert_eq!(first[0].template, "sign-in");
+    assert_eq!(first[0].template, "come-back");
     assert!(world.claim("two", LEASE).await.is_empty());
     // However far the clock of the machine is moved: leases count on the database's.
     world.store.clock().advance(chrono::Duration::hours(5));
