@@ -15,10 +15,10 @@ use rules::{score, zone::utc_to_local};
 use super::{description::name, words::Words};
 
 /// The width of a picture, and the height of one scale in it.
-const WIDTH: u32 = 860;
+const WIDTH: u32 = 900;
 const HEIGHT: u32 = 320;
 /// How much room the names of bands have at the right.
-const MARGIN: u32 = 150;
+const MARGIN: u32 = 190;
 /// How many dates stand at the axis at most.
 const DATES: i64 = 9;
 /// Up to how many scores are written beside their points.
