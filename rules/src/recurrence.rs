@@ -41,7 +41,7 @@ pub enum RepeatError {
     #[error("“{0}” is not a recurrence rule: write for example FREQ=DAILY;INTERVAL=14 or FREQ=WEEKLY;BYDAY=MO;COUNT=8")]
     Unreadable(String),
     /// Hours, minutes or seconds.
-    #[error("A recurrence counts days or longer: leave out {0} and give the times of day as slots")]
+    #[error("A recurrence counts days or longer: leave out {0}, and say the times of day beside it")]
     SubDaily(&'static str),
     /// More rounds than [`MAX_COUNT`].
     #[error("At most {MAX_COUNT} rounds can be counted")]
