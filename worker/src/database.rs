@@ -1,8 +1,8 @@
 //! Opening the database at start.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use entity::{delivery, error::Error, evaluation};
+use entity::{delivery, error::Error, opening};
 use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QuerySelect, RuntimeErr, SqlxError};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -20,6 +20,9 @@ pub enum DatabaseError {
         /// What the driver says.
         reason: String,
     },
+    /// The folder of an SQLite file is not there.
+    #[error("the folder of the database is not there: make it, or name another file in database.url")]
+    NoFolder,
     /// It is empty, or older than this Handrail.
     #[error("the database lacks tables that this Handrail needs: run `handrail migrate` first")]
     NotMigrated,
@@ -49,9 +52,18 @@ pub async fn open(database: &Database) -> Result<DatabaseConnection, DatabaseErr
             attempt.await
         }
     };
-    opened.map_err(|error| DatabaseError::Away {
-        reason: reason(&error, database.connect_timeout),
+    opened.map_err(|error| match has_folder(database) {
+        false => DatabaseError::NoFolder,
+        true => DatabaseError::Away {
+            reason: reason(&error, database.connect_timeout),
+        },
     })
+}
+
+/// Whether the folder of an SQLite file is there; true of PostgreSQL.
+fn has_folder(database: &Database) -> bool {
+    let folder = database.file().and_then(Path::parent);
+    folder.is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
 }
 
 /// Why it could not be opened. The driver's words never hold the address.
@@ -79,9 +91,10 @@ fn is_answer(error: &Error) -> bool {
 /// # Errors
 /// When they are not, or the database is away.
 pub async fn check_migrated(connection: &DatabaseConnection) -> Result<(), DatabaseError> {
-    let evaluations = evaluation::Entity::find().limit(1).all(connection).await.map(drop);
+    // What the first and the last migration made.
     let deliveries = delivery::Entity::find().limit(1).all(connection).await.map(drop);
-    if let Err(error) = evaluations.and(deliveries) {
+    let openings = opening::Entity::find().limit(1).all(connection).await.map(drop);
+    if let Err(error) = deliveries.and(openings) {
         let error = Error::from(error);
         return Err(if error.is_transient() {
             DatabaseError::Away {
@@ -96,6 +109,8 @@ pub async fn check_migrated(connection: &DatabaseConnection) -> Result<(), Datab
 
 #[cfg(test)]
 mod tests {
+    use migration::MigratorTrait;
+
     use super::*;
     use crate::config::{Config, Secret};
 
@@ -110,8 +125,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = at(format!("sqlite:{}/handrail.db", folder.path().display()));
         let connection = open(&database).await.unwrap();
-        let error = check_migrated(&connection).await.unwrap_err().to_string();
-        assert!(error.contains("handrail migrate"), "{error}");
+        let lacking = || async { check_migrated(&connection).await.unwrap_err().to_string() };
+        assert!(lacking().await.contains("handrail migrate"));
+        // All but the last one.
+        let missing = migration::pending(&connection).await.unwrap();
+        let older = u32::try_from(missing - 1).unwrap();
+        migration::Migrator::up(&connection, Some(older)).await.unwrap();
+        assert!(lacking().await.contains("handrail migrate"));
         migration::migrate(&connection).await.unwrap();
         check_migrated(&connection).await.unwrap();
     }
@@ -119,10 +139,15 @@ mod tests {
     #[tokio::test]
     async fn a_database_that_says_no_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let database = at(format!("sqlite:{}/absent/handrail.db", folder.path().display()));
-        let refused = tokio::time::timeout(Duration::from_secs(10), open(&database))
-            .await
-            .unwrap();
+        let open = async |place: &str| {
+            let database = at(format!("sqlite:{}{place}", folder.path().display()));
+            let refused = tokio::time::timeout(Duration::from_secs(10), open(&database));
+            refused.await.unwrap().map(drop)
+        };
+        let refused = open("/absent/handrail.db").await;
+        assert!(matches!(refused, Err(DatabaseError::NoFolder)), "{refused:?}");
+        // A folder is no file.
+        let refused = open("").await;
         assert!(matches!(refused, Err(DatabaseError::Away { .. })), "{refused:?}");
     }
 
