@@ -40,7 +40,7 @@ pub enum Day {
 /// Hours in which the unit is open, every week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Opening {
+pub struct OpenHours {
     /// The day of the week.
     pub day: Day,
     /// From when, local time.
@@ -49,7 +49,7 @@ pub struct Opening {
     pub until: LocalTime,
 }
 
-impl Opening {
+impl OpenHours {
     /// Whether it ends on another day than it begins: at midnight.
     fn ends_at_midnight(&self) -> bool {
         self.until.0 == NaiveTime::MIN
@@ -76,7 +76,7 @@ impl Opening {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfficeHours {
     /// Every week; always, where empty.
-    pub hours: Vec<Opening>,
+    pub hours: Vec<OpenHours>,
     /// The local dates on which it is closed all the same.
     pub closed_days: BTreeSet<NaiveDate>,
     /// The zone that they are local to.
@@ -143,8 +143,8 @@ impl OfficeHours {
         if self.hours.is_empty() {
             return Some(start_of_day(self.zone, day.checked_add_days(Days::new(1))?));
         }
-        let of_day = |opening: &&Opening| opening.day as u32 == day.weekday().num_days_from_monday();
-        let spans = (self.hours.iter().filter(of_day)).filter_map(|opening| opening.on(day, self.zone));
+        let of_day = |hours: &&OpenHours| hours.day as u32 == day.weekday().num_days_from_monday();
+        let spans = (self.hours.iter().filter(of_day)).filter_map(|hours| hours.on(day, self.zone));
         spans.map(|(_, until)| until).max()
     }
 
@@ -154,8 +154,8 @@ impl OfficeHours {
             let end = start_of_day(self.zone, day.checked_add_days(Days::new(1))?);
             return (at < end).then(|| at.max(start_of_day(self.zone, day)));
         }
-        let of_day = |opening: &&Opening| opening.day as u32 == day.weekday().num_days_from_monday();
-        let spans = (self.hours.iter().filter(of_day)).filter_map(|opening| opening.on(day, self.zone));
+        let of_day = |hours: &&OpenHours| hours.day as u32 == day.weekday().num_days_from_monday();
+        let spans = (self.hours.iter().filter(of_day)).filter_map(|hours| hours.on(day, self.zone));
         spans
             .filter(|(_, until)| at < *until)
             .map(|(from, _)| from.max(at))
@@ -167,18 +167,18 @@ impl OfficeHours {
 mod tests {
     use super::*;
 
-    fn hours(days: &[Day], from: &str, until: &str) -> Vec<Opening> {
-        let opening = |day: &Day| Opening {
+    fn hours(days: &[Day], from: &str, until: &str) -> Vec<OpenHours> {
+        let of_day = |day: &Day| OpenHours {
             day: *day,
             from: from.parse().unwrap(),
             until: until.parse().unwrap(),
         };
-        days.iter().map(opening).collect()
+        days.iter().map(of_day).collect()
     }
 
     const WEEKDAYS: [Day; 5] = [Day::Mo, Day::Tu, Day::We, Day::Th, Day::Fr];
 
-    fn office(hours: Vec<Opening>, closed: &[&str]) -> OfficeHours {
+    fn office(hours: Vec<OpenHours>, closed: &[&str]) -> OfficeHours {
         OfficeHours {
             hours,
             closed_days: closed.iter().map(|day| day.parse().unwrap()).collect(),

@@ -285,7 +285,7 @@ async fn two_ladders_stand_each_for_itself_and_a_pause_stops_neither(kind: Kind)
 /// Says that the unit is open on Mondays from eight to five, or always.
 async fn open_on_mondays(world: &World, only: bool) {
     let hours = json!([{ "day": "MO", "from": "08:00", "until": "17:00" }]);
-    let hours: Vec<entity::office_hours::Opening> = serde_json::from_value(hours).unwrap();
+    let hours: Vec<entity::office_hours::OpenHours> = serde_json::from_value(hours).unwrap();
     let hours = if only { hours.as_slice() } else { &[] };
     let mut act = world.store.act(&Viewer::system()).await.unwrap();
     action::office_hours::set(&mut act, world.care.unit, hours, &[])

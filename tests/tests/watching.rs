@@ -83,7 +83,7 @@ async fn promise(app: &TestApp, days: i32, closed: &[&str]) {
         .iter()
         .map(|day| json!({ "day": day, "from": "08:00", "until": "17:00" }))
         .collect();
-    let hours: Vec<entity::office_hours::Opening> = serde_json::from_value(json!(hours)).unwrap();
+    let hours: Vec<entity::office_hours::OpenHours> = serde_json::from_value(json!(hours)).unwrap();
     let closed: Vec<_> = closed.iter().map(|day| day.parse().unwrap()).collect();
     let mut act = app.store.act(&Viewer::system()).await.unwrap();
     action::office_hours::set(&mut act, app.care.unit, &hours, &closed)

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::NaiveDate;
-use entity::{action, office_hours::Opening};
+use entity::{action, office_hours::OpenHours};
 use futures_util::FutureExt;
 use serde::Serialize;
 
@@ -46,8 +46,8 @@ pub struct OfficeHours {
     until: LocalTime,
 }
 
-impl From<Opening> for OfficeHours {
-    fn from(opening: Opening) -> Self {
+impl From<OpenHours> for OfficeHours {
+    fn from(opening: OpenHours) -> Self {
         Self {
             day: opening.day.into(),
             from: LocalTime(opening.from),
@@ -67,7 +67,7 @@ pub struct OfficeHoursInput {
     until: LocalTime,
 }
 
-impl From<&OfficeHoursInput> for Opening {
+impl From<&OfficeHoursInput> for OpenHours {
     fn from(input: &OfficeHoursInput) -> Self {
         Self {
             day: input.day.into(),
@@ -113,7 +113,7 @@ impl OfficeHoursMutation {
         let done = mutate(ctx, "setOfficeHours", input.idempotency_key.as_deref(), &input, |act| {
             async move {
                 let unit = id::input(Kind::Unit, &wanted.unit_id, "unitId")?;
-                let hours: Vec<Opening> = wanted.office_hours.iter().map(Into::into).collect();
+                let hours: Vec<OpenHours> = wanted.office_hours.iter().map(Into::into).collect();
                 action::office_hours::set(act, unit, &hours, &wanted.closed_days).await
             }
             .boxed()

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use entity::{assignment::Role, office_hours::Opening, unit::Phone};
+use entity::{assignment::Role, office_hours::OpenHours, unit::Phone};
 use rules::{
     answer::Answer,
     facts::Audience,
@@ -49,7 +49,7 @@ pub(super) struct Unit {
     /// The one to call first at the front.
     pub phones: Vec<Phone>,
     pub opening_hours: Text,
-    pub office_hours: Vec<Opening>,
+    pub office_hours: Vec<OpenHours>,
     /// The days of the year on which it is closed all the same: `12-24`.
     pub closed_on: Vec<String>,
     /// What to do in an emergency.

@@ -12,7 +12,7 @@ use crate::{
     administration_log::{self, AdministrationAct, Entry},
     error::{Error, Result, UserError},
     input::Complaints,
-    office_hours::Opening,
+    office_hours::OpenHours,
     store::Hint,
     unit,
 };
@@ -29,14 +29,14 @@ const MOST_CLOSED_DAYS: usize = 400;
 /// # Errors
 /// When the unit is not there or not the viewer's, at `unitId`; `TOO_MANY`; `BAD_INTERVAL` at the hours that do not end after
 /// they begin.
-pub async fn set(act: &mut Act, unit_id: Uuid, hours: &[Opening], closed_days: &[NaiveDate]) -> Result<Uuid> {
+pub async fn set(act: &mut Act, unit_id: Uuid, hours: &[OpenHours], closed_days: &[NaiveDate]) -> Result<Uuid> {
     let unit = unit::Entity::find_by_id(unit_id).one(&act.tx).await?;
     let unit = unit.filter(|unit| act.viewer.administers_unit(unit));
     let unit = unit.ok_or_else(|| UserError::not_found("unitId", "unit"))?;
     let mut complaints = Complaints::default();
     check(&mut complaints, hours, closed_days);
     complaints.refuse()?;
-    let hours: BTreeSet<&Opening> = hours.iter().collect();
+    let hours: BTreeSet<&OpenHours> = hours.iter().collect();
     let closed_days: BTreeSet<&NaiveDate> = closed_days.iter().collect();
     let written = |error: serde_json::Error| Error::Corrupt(format!("opening hours: {error}"));
     let hours = serde_json::to_value(hours).map_err(written)?;
@@ -64,7 +64,7 @@ pub async fn set(act: &mut Act, unit_id: Uuid, hours: &[Opening], closed_days: &
 }
 
 /// Complains about what does not make sense.
-pub(super) fn check(complaints: &mut Complaints, hours: &[Opening], closed_days: &[NaiveDate]) {
+pub(super) fn check(complaints: &mut Complaints, hours: &[OpenHours], closed_days: &[NaiveDate]) {
     for (field, given, most) in [
         ("officeHours", hours.len(), MOST_HOURS),
         ("closedDays", closed_days.len(), MOST_CLOSED_DAYS),

@@ -20,7 +20,7 @@ use crate::{
     care_provider, enrollment,
     error::{Error, Result, UserError},
     input::{self, Complaints},
-    office_hours::Opening,
+    office_hours::OpenHours,
     store::Hint,
     stored::Stored,
     unit,
@@ -52,7 +52,7 @@ pub struct ConnectUnit {
     /// How it is reached; its unit is the new one.
     pub contact: UnitContact,
     /// When it is open every week; always, where empty.
-    pub office_hours: Vec<Opening>,
+    pub office_hours: Vec<OpenHours>,
     /// The local dates on which it is closed all the same.
     pub closed_days: Vec<NaiveDate>,
 }

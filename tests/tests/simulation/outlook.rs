@@ -161,7 +161,7 @@ async fn rungs_that_wait_together_are_one(kind: Kind) {
     let (world, _) = started(kind).await;
     care::colleague(&world.store, world.care.unit).await;
     let hours = json!([{ "day": "MO", "from": "08:00", "until": "17:00" }]);
-    let hours: Vec<entity::office_hours::Opening> = serde_json::from_value(hours).unwrap();
+    let hours: Vec<entity::office_hours::OpenHours> = serde_json::from_value(hours).unwrap();
     let mut act = world.store.act(&Viewer::system()).await.unwrap();
     action::office_hours::set(&mut act, world.care.unit, &hours, &[])
         .await
@@ -197,7 +197,7 @@ async fn rungs_that_wait_together_are_one(kind: Kind) {
 async fn planned_rungs_that_wait_together_are_one(kind: Kind) {
     let (world, _) = started(kind).await;
     let hours = json!([{ "day": "MO", "from": "08:00", "until": "17:00" }]);
-    let hours: Vec<entity::office_hours::Opening> = serde_json::from_value(hours).unwrap();
+    let hours: Vec<entity::office_hours::OpenHours> = serde_json::from_value(hours).unwrap();
     let mut act = world.store.act(&Viewer::system()).await.unwrap();
     action::office_hours::set(&mut act, world.care.unit, &hours, &[])
         .await
