@@ -78,6 +78,8 @@ pub enum EventKind {
     EnrollmentRescheduled,
     /// It went to another unit, where this is read.
     EnrollmentTransferred,
+    /// It went from this unit to another.
+    EnrollmentLeft,
     /// Others treat in it from now on.
     TherapistsChanged,
     /// The citizen signed in.
@@ -265,7 +267,7 @@ pub async fn after(
                 .to(enrollment::Column::Id)
                 .into(),
         )
-        .filter(enrollment::visible_to(viewer))
+        .filter(Condition::any().add(enrollment::visible_to(viewer)).add(left(viewer)))
         .filter(match scope {
             Scope::Unit(unit) => Column::UnitId.eq(*unit),
             Scope::Citizens(citizens) => Column::CitizenId.is_in(citizens.iter().copied()),
@@ -309,7 +311,8 @@ pub async fn after(
     let rows = store.connection().query_all(&both).await?;
     let told = rows.iter().map(|row| Told::from_query_result(row, ""));
     let told: Vec<Told> = told.collect::<Result<_, _>>()?;
-    for citizen in told.iter().filter_map(|told| told.citizen_id) {
+    let seen = told.iter().filter(|told| told.kind.0 != EventKind::EnrollmentLeft);
+    for citizen in seen.filter_map(|told| told.citizen_id) {
         viewer.saw(citizen);
     }
     Ok(told)
@@ -338,6 +341,16 @@ fn to_be_read<C: ColumnTrait>(
         condition = condition.add(column(position).lt(settled));
     }
     condition
+}
+
+/// That an enrollment which staff see no more went from the unit that they act at, unless its citizen has blocked that: nothing
+/// but its id is told of it.
+fn left(viewer: &Viewer) -> Condition {
+    let left = Condition::all().add(Column::Kind.eq(Stored(EventKind::EnrollmentLeft)));
+    match viewer.unit() {
+        Some(unit) => left.add(Column::UnitId.eq(unit)).add(enrollment::not_blocked_at(unit)),
+        None => left.add(Expr::value(false)),
+    }
 }
 
 /// What the viewer may see of the events of enrollments that are visible to them: citizens and guardians nothing of flags and

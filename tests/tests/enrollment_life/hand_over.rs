@@ -122,12 +122,16 @@ async fn an_enrollment_goes_to_another_unit_whole(kind: Kind) {
         .collect();
     kinds.sort();
     assert_eq!(kinds, ["call", "new-unit"]);
-    let events = event::Entity::find()
+    let mut events = event::Entity::find()
         .filter(event::Column::EnrollmentId.eq(row_of(&enrollment)))
         .order_by_asc(event::Column::At)
         .all(app.store.connection())
         .await
         .unwrap();
+    // The former unit is told that it left, at that very instant.
+    let left = events.extract_if(.., |event| event.kind.0 == event::EventKind::EnrollmentLeft);
+    let left: Vec<_> = left.map(|event| event.unit_id).collect();
+    assert_eq!(left, [app.care.unit]);
     let went = events
         .iter()
         .position(|event| event.kind.0 == event::EventKind::EnrollmentTransferred)

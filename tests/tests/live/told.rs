@@ -75,7 +75,7 @@ async fn who_has_it_hears_of_it(kind: Kind) {
     ward.told(&[started, started], &[]).await;
     let (second, third) = (ward.app.enrollment_of(2).await, ward.app.enrollment_of(3).await);
 
-    // After a transfer the former unit hears nothing, and the citizen goes on hearing.
+    // The former unit hears of the transfer and of nothing that comes after it, and the citizen goes on hearing.
     let unit = api::graphql::id(api::graphql::Kind::Unit, ward.app.care.other_unit);
     let administrator = ward.app.staff("citizen-administrator");
     let input = json!({ "unitId": unit, "therapistIds": [] });
@@ -89,8 +89,9 @@ async fn who_has_it_hears_of_it(kind: Kind) {
         "message { id }",
     )
     .await;
+    let left = format!("EnrollmentLeft {}", ward.enrollment);
     ward.told(
-        &[],
+        &[left.as_str()],
         &["EnrollmentChanged ACTIVE TRANSFERRED", "MessageReceived Välkommen hit"],
     )
     .await;

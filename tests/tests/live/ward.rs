@@ -18,6 +18,7 @@ const ITEM: &str = "__typename ... on Activity { cursor at }
     ... on DispatchAvailable { dispatch { form { key } } }
     ... on DispatchChanged { dispatchEvent dispatch { form { key } } }
     ... on EnrollmentChanged { enrollmentEvent enrollment { status } }
+    ... on EnrollmentLeft { enrollmentId }
     ... on FlagChanged { flag { kind status } }
     ... on FlagRaised { flag { kind } }
     ... on FormScheduleSwitched { formSchedule { on form { key } } }

@@ -165,6 +165,7 @@ impl Script {
         let input = json!({ "enrollmentId": moving, "unitId": self.ids.other_unit, "therapistIds": [self.ids.other_therapist],
             "reason": "Flyttar" });
         self.does(THERAPIST, "transferEnrollment", input).await;
+        self.staff_hears_that_it_left(&moving);
         self.does(
             THERAPIST,
             "withdrawEnrollment",

@@ -26,6 +26,7 @@ const OF: &str = "fragment of on Activity {
     ... on DispatchAvailable { about: dispatch { id } }
     ... on DispatchChanged { about: dispatch { id form { key } } dispatchEvent }
     ... on EnrollmentChanged { about: enrollment { id } enrollmentEvent }
+    ... on EnrollmentLeft { enrollmentId }
     ... on FlagChanged { about: flag { id } }
     ... on FlagRaised { about: flag { id } }
     ... on FormScheduleSwitched { about: enrollment { id } formSchedule { form { key } } }
@@ -190,6 +191,12 @@ impl Script {
     pub fn both_hear_of_life(&mut self, event: &str) {
         let enrollment = self.enrollment.clone();
         self.both_hear_of("EnrollmentChanged", &enrollment, json!({ "enrollmentEvent": event }));
+    }
+
+    /// The staff must hear that somebody went to another unit, now.
+    pub fn staff_hears_that_it_left(&mut self, enrollment: &str) {
+        let item = json!({ "__typename": "EnrollmentLeft", "at": when(self.now()), "enrollmentId": enrollment });
+        self.live.staff.expected.push(item);
     }
 
     /// Both must hear what became of a form, now.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::item::{
     Activity, ActivityPlanChanged, ActivityRegistered, CitizenChanged, DispatchAvailable, DispatchChanged,
-    DispatchEvent, EnrollmentChanged, EnrollmentEvent, FlagChanged, FlagRaised, FormScheduleSwitched,
+    DispatchEvent, EnrollmentChanged, EnrollmentEvent, EnrollmentLeft, FlagChanged, FlagRaised, FormScheduleSwitched,
     MeasurementRegistered, MessageReceived, MessageSent, MessagesHandedOver, MessagesRead, MessagesSettled,
     ProgressMade, ReminderArrived, ReminderChanged, ReminderEvent, ReminderSent, ResponseSubmitted, ResultCorrected,
     UnitChanged, VisibilityChanged, VisibilityEvent,
@@ -31,6 +31,7 @@ use crate::graphql::{
     dispatch::Dispatch,
     enrollment::Enrollment,
     flag::Flag,
+    id::{self, Kind},
     measurement::Measurement,
     message::{Message, MessageHandOver},
     reminder::Reminder,
@@ -50,6 +51,7 @@ const TO_STAFF: &[EventKind] = &[
     EventKind::EnrollmentWithdrawn,
     EventKind::EnrollmentRescheduled,
     EventKind::EnrollmentTransferred,
+    EventKind::EnrollmentLeft,
     EventKind::TherapistsChanged,
     EventKind::StepCompleted,
     EventKind::ModuleCompleted,
@@ -90,6 +92,7 @@ const TO_STAFF: &[EventKind] = &[
 
 /// What is among the staff: the rest of what they are told of citizens and guardians are, too.
 const AMONG_STAFF: &[EventKind] = &[
+    EventKind::EnrollmentLeft,
     EventKind::FormScheduleSwitched,
     EventKind::FlagAssigned,
     EventKind::MessagesSettled,
@@ -164,6 +167,11 @@ impl Feed {
                 at,
                 enrollment_event: of_enrollment(event.kind.0)?,
                 enrollment: enrollment()?,
+            }),
+            EventKind::EnrollmentLeft => Activity::EnrollmentLeft(EnrollmentLeft {
+                cursor,
+                at,
+                enrollment_id: id::id(Kind::Enrollment, event.enrollment_id?),
             }),
             EventKind::StepCompleted | EventKind::ModuleCompleted => Activity::ProgressMade(ProgressMade {
                 cursor,
@@ -479,7 +487,8 @@ impl Subjects {
 fn has_subject_alone(kind: EventKind) -> bool {
     matches!(
         kind,
-        EventKind::FlagRaised
+        EventKind::EnrollmentLeft
+            | EventKind::FlagRaised
             | EventKind::FlagAcknowledged
             | EventKind::FlagResolved
             | EventKind::FlagAssigned

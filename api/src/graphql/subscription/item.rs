@@ -1,6 +1,6 @@
 //! The items of subscriptions.
 
-use async_graphql::{ComplexObject, Context, Enum, Interface, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Interface, SimpleObject};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -33,6 +33,7 @@ pub enum Activity {
     DispatchAvailable(DispatchAvailable),
     DispatchChanged(DispatchChanged),
     EnrollmentChanged(EnrollmentChanged),
+    EnrollmentLeft(EnrollmentLeft),
     FlagChanged(FlagChanged),
     FlagRaised(FlagRaised),
     FormScheduleSwitched(FormScheduleSwitched),
@@ -74,7 +75,8 @@ pub struct ActivityRegistered {
     pub(super) entry: ActivityEntry,
 }
 
-/// The citizen registered what they measured, or corrected it or took it back.
+/// The citizen registered what they measured, or corrected it or took it back: then it `corrects` another one, or has a
+/// `supersededAt`.
 #[derive(SimpleObject)]
 pub struct MeasurementRegistered {
     /// Where to go on after it.
@@ -233,6 +235,17 @@ pub struct EnrollmentChanged {
     pub(super) enrollment_event: EnrollmentEvent,
     /// The enrollment as it is now.
     pub(super) enrollment: Enrollment,
+}
+
+/// An enrollment went to another unit, and is not there any more for this one.
+#[derive(SimpleObject)]
+pub struct EnrollmentLeft {
+    /// Where to go on after it.
+    pub(super) cursor: String,
+    /// When it happened.
+    pub(super) at: DateTime<Utc>,
+    /// The id that it had, and has at the other unit.
+    pub(super) enrollment_id: ID,
 }
 
 /// What happened to a dispatch.

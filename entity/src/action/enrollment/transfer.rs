@@ -99,10 +99,12 @@ pub async fn transfer(act: &mut Act, transfer: &Transfer) -> Result<Uuid> {
     rule::follow(act, row.id, unit.id).await?;
     // What waits for the former unit to open waits for this one.
     escalation::look_again(act, unit.id).await?;
+    let here = row.clone();
     let there = enrollment::Model {
         unit_id: unit.id,
         ..row
     };
+    act.told(&here, EventKind::EnrollmentLeft, cause, None, None);
     act.happened(&there, EventKind::EnrollmentTransferred, cause, None, None);
     Ok(unit.id)
 }
