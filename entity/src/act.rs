@@ -11,7 +11,7 @@ use sea_orm::{
     ActiveValue::NotSet,
     ColumnTrait, Condition, DatabaseBackend, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, Select,
-    sea_query::{LockBehavior, LockType},
+    sea_query::{LockBehavior, LockType, OnConflict},
 };
 use uuid::Uuid;
 
@@ -224,6 +224,27 @@ impl Act {
         for chunk in rows.chunks(BATCH) {
             let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
             E::insert_many(rows).exec_without_returning(&self.tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts rows, many with a statement; of one whose `key` is there already it writes only these columns.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upsert<E>(&self, rows: &[E::Model], key: &[E::Column], columns: &[E::Column]) -> Result<()>
+    where
+        E: EntityTrait,
+        E::ActiveModel: ActiveModelTrait<Entity = E>,
+        E::Model: IntoActiveModel<E::ActiveModel>,
+    {
+        let there = OnConflict::columns(key.iter().copied())
+            .update_columns(columns.iter().copied())
+            .to_owned();
+        for chunk in rows.chunks(BATCH) {
+            let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
+            let insert = E::insert_many(rows).on_conflict(there.clone());
+            insert.exec_without_returning(&self.tx).await?;
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ pub struct Model {
     /// The enrollment.
     #[sea_orm(primary_key, auto_increment = false)]
     pub enrollment_id: Uuid,
+    /// What opened before this has been told.
+    pub told_before: DateTime<Utc>,
     /// When the worker must act next; never where absent.
     pub due_at: Option<DateTime<Utc>>,
 }

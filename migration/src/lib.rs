@@ -13,6 +13,7 @@ mod dialect;
 mod m20261123_000001_spine;
 mod m20261123_000002_rules;
 mod m20261123_000003_participation;
+mod m20261123_000004_openings;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_spine::Migration),
             Box::new(m20261123_000002_rules::Migration),
             Box::new(m20261123_000003_participation::Migration),
+            Box::new(m20261123_000004_openings::Migration),
         ]
     }
 }

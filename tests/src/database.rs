@@ -20,7 +20,7 @@ pub enum Kind {
     Postgres,
 }
 
-/// A migrated, empty database that is gone when this is dropped.
+/// A database that is gone when this is dropped.
 #[derive(Debug)]
 pub struct Database {
     /// Its address as in the configuration.
@@ -35,6 +35,8 @@ pub struct Database {
 /// The lock of PostgreSQL that keeps two processes from making the template at once: "template" in ASCII.
 const LOCK: i64 = 0x7465_6d70_6c61_7465;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The name of an SQLite file in its folder.
+const FILE: &str = "handrail.db";
 
 /// The PostgreSQL server of the tests, where there is one; says what is left out where not.
 pub fn postgres() -> Option<String> {
@@ -51,31 +53,54 @@ pub fn postgres() -> Option<String> {
 }
 
 impl Database {
-    /// A new one.
+    /// A new one, migrated and empty.
     ///
     /// # Panics
     /// When it cannot be made, or is PostgreSQL and `HANDRAIL_TEST_POSTGRES` is not set.
     pub async fn new(kind: Kind) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        if kind == Kind::Sqlite {
-            let file = folder.path().join("handrail.db");
-            std::fs::write(&file, &sqlite_template().await.0).unwrap();
-            let url = format!("sqlite:{}", file.display());
-            return Self {
-                url,
-                kind,
-                folder,
-                server: None,
-            };
+        match kind {
+            Kind::Sqlite => {
+                let made = Self::file();
+                let file = made.folder.path().join(FILE);
+                std::fs::write(&file, &sqlite_template().await.0).unwrap();
+                made
+            }
+            Kind::Postgres => {
+                let server = server();
+                let template = postgres_template(&server).await;
+                Self::at(server, &format!(" template {template}")).await
+            }
         }
-        let server = std::env::var("HANDRAIL_TEST_POSTGRES").expect("HANDRAIL_TEST_POSTGRES names a server");
-        let template = postgres_template(&server).await;
+    }
+
+    /// A new one without tables.
+    ///
+    /// # Panics
+    /// As [`Database::new`].
+    pub async fn bare(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::file(),
+            Kind::Postgres => Self::at(server(), "").await,
+        }
+    }
+
+    fn file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            url: format!("sqlite:{}", folder.path().join(FILE).display()),
+            kind: Kind::Sqlite,
+            folder,
+            server: None,
+        }
+    }
+
+    async fn at(server: String, how: &str) -> Self {
         let name = format!("handrail_test_{}", Uuid::new_v4().simple());
-        run(&server, &format!("create database {name} template {template}")).await;
+        run(&server, &format!("create database {name}{how}")).await;
         Self {
             url: of_server(&server, &name),
-            kind,
-            folder,
+            kind: Kind::Postgres,
+            folder: tempfile::tempdir().unwrap(),
             server: Some((server, name)),
         }
     }
@@ -127,6 +152,11 @@ impl Drop for Database {
         });
         let _ = drop.join();
     }
+}
+
+/// The server on which databases are made.
+fn server() -> String {
+    std::env::var("HANDRAIL_TEST_POSTGRES").expect("HANDRAIL_TEST_POSTGRES names a server")
 }
 
 /// The address of another database of the same server.

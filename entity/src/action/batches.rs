@@ -1,12 +1,12 @@
 //! Doing what is due in batches, and going on without what a batch fails for.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
-    act::Act,
+    act::{Act, BATCH},
     error::{Error, Result},
     halves::Halves,
     store::Store,
@@ -57,6 +57,23 @@ async fn batch(
     let mut act = store.act(&Viewer::system()).await?;
     let done = work(&mut act, of).await;
     act.finish(done).await
+}
+
+/// What is due, or what of it is named, longest due first; the columns are its identity and when it is due.
+pub(super) fn those_due<E: EntityTrait>(
+    [id, due_at]: [E::Column; 2],
+    now: DateTime<Utc>,
+    limit: u64,
+    of: Option<&[Uuid]>,
+) -> Select<E> {
+    let due = E::find()
+        .filter(due_at.lte(now))
+        .order_by_asc(due_at)
+        .limit(limit.min(BATCH as u64));
+    match of {
+        Some(ids) => due.filter(id.is_in(ids.iter().copied())),
+        None => due,
+    }
 }
 
 /// How long what cannot be done is set aside.

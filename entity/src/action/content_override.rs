@@ -175,7 +175,7 @@ fn one(
     // What is changed itself is told already.
     before.insert(id);
     let open = opening::open_by_themselves(act, content, row, overlay);
-    opening::tell(act, content, row, (&open, &before), change.cause);
+    opening::tell(act, content, row, open.difference(&before).copied(), change.cause);
     Ok(Ok(Some(made)))
 }
 

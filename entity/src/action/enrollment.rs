@@ -15,10 +15,7 @@ use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use futures_util::FutureExt;
 use rules::{facts::Status, period::Period};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, Select, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::{batches, dispatch::cancel_all, opening};
@@ -212,16 +209,9 @@ async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
     batches::set_aside::<enrollment::Entity>(store, (enrollment::Column::Id, id), enrollment::Column::DueAt).await
 }
 
-/// The enrollments that are due, or those of them that are given, longest due first.
 fn those_due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<enrollment::Entity> {
-    let due = enrollment::Entity::find()
-        .filter(enrollment::Column::DueAt.lte(now))
-        .order_by_asc(enrollment::Column::DueAt)
-        .limit(limit);
-    match of {
-        Some(ids) => due.filter(enrollment::Column::Id.is_in(ids.iter().copied())),
-        None => due,
-    }
+    use enrollment::Column;
+    batches::those_due([Column::Id, Column::DueAt], now, limit, of)
 }
 
 /// The enrollments that the citizen who asks started by themselves, or a guardian for them; none for staff.
@@ -404,27 +394,18 @@ async fn latest_statuses(
     Ok(latest)
 }
 
-/// Writes what a change of state changes of these rows, in one statement for many.
+/// Writes what a change of state changes of these rows.
 async fn write(act: &Act, rows: &[enrollment::Model]) -> Result<()> {
     use enrollment::Column;
-    for chunk in rows.chunks(BATCH) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
-        let there = OnConflict::column(Column::Id)
-            .update_columns([
-                Column::Status,
-                Column::StartsAt,
-                Column::StartedAt,
-                Column::EndsAt,
-                Column::EndedAt,
-                Column::ResumesAt,
-                Column::DueAt,
-                Column::ClosedAt,
-            ])
-            .to_owned();
-        enrollment::Entity::insert_many(rows)
-            .on_conflict(there)
-            .exec_without_returning(&act.tx)
-            .await?;
-    }
-    Ok(())
+    let columns = [
+        Column::Status,
+        Column::StartsAt,
+        Column::StartedAt,
+        Column::EndsAt,
+        Column::EndedAt,
+        Column::ResumesAt,
+        Column::DueAt,
+        Column::ClosedAt,
+    ];
+    act.upsert::<enrollment::Entity>(rows, &[Column::Id], &columns).await
 }

@@ -11,9 +11,7 @@ use rules::{
     facts::Facts,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Select,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, DatabaseBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -22,7 +20,7 @@ use super::{
     flag::{self, Ended},
 };
 use crate::{
-    act::{AHEAD, Act, BATCH},
+    act::{AHEAD, Act},
     enrollment,
     error::{Error, Result},
     evaluation,
@@ -197,48 +195,33 @@ async fn write_states(act: &Act, decided: &[Decided]) -> Result<()> {
                 done: serde_json::to_value(&state.done)
                     .map_err(|error| Error::Corrupt(format!("what a rule has done cannot be written: {error}")))?,
             };
-            rows.push(row.into_active_model().reset_all());
+            rows.push(row);
         }
     }
     use rule_state::Column as S;
-    let replace = OnConflict::columns([S::EnrollmentId, S::RuleKey])
-        .update_columns([
-            S::Episode,
-            S::EpisodeSince,
-            S::EpisodeFired,
-            S::EpisodeDepth,
-            S::LastFiredAt,
-            S::Firings,
-            S::Done,
-        ])
-        .to_owned();
-    for chunk in rows.chunks(BATCH) {
-        let insert = rule_state::Entity::insert_many(chunk.iter().cloned()).on_conflict(replace.clone());
-        insert.exec_without_returning(&act.tx).await?;
-    }
+    let columns = [
+        S::Episode,
+        S::EpisodeSince,
+        S::EpisodeFired,
+        S::EpisodeDepth,
+        S::LastFiredAt,
+        S::Firings,
+        S::Done,
+    ];
+    act.upsert::<rule_state::Entity>(&rows, &[S::EnrollmentId, S::RuleKey], &columns)
+        .await?;
 
-    let rows: Vec<evaluation::ActiveModel> = decided
-        .iter()
-        .map(|one| {
-            let row = evaluation::Model {
-                enrollment_id: one.enrollment.id,
-                due_at: one.evaluation.wake_at,
-                evaluated_until: one.evaluation.state.evaluated_until,
-                failures: 0,
-                failed_at: None,
-            };
-            row.into_active_model().reset_all()
-        })
-        .collect();
+    let rows = decided.iter().map(|one| evaluation::Model {
+        enrollment_id: one.enrollment.id,
+        due_at: one.evaluation.wake_at,
+        evaluated_until: one.evaluation.state.evaluated_until,
+        failures: 0,
+        failed_at: None,
+    });
     use evaluation::Column as E;
-    let replace = OnConflict::column(E::EnrollmentId)
-        .update_columns([E::DueAt, E::EvaluatedUntil, E::Failures, E::FailedAt])
-        .to_owned();
-    for chunk in rows.chunks(BATCH) {
-        let insert = evaluation::Entity::insert_many(chunk.iter().cloned()).on_conflict(replace.clone());
-        insert.exec_without_returning(&act.tx).await?;
-    }
-    Ok(())
+    let columns = [E::DueAt, E::EvaluatedUntil, E::Failures, E::FailedAt];
+    act.upsert::<evaluation::Entity>(&rows.collect::<Vec<_>>(), &[E::EnrollmentId], &columns)
+        .await
 }
 
 async fn end_episodes(act: &mut Act, decided: &[Decided]) -> Result<()> {

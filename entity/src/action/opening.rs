@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::OnConflict,
-};
+use sea_orm::{QuerySelect, Select};
 use uuid::Uuid;
 
 use super::batches;
 use crate::{
-    act::{Act, BATCH, Cause},
+    act::{Act, Cause, TICK},
     content::Content,
     enrollment,
     error::{Error, Result},
@@ -27,10 +24,12 @@ pub(super) async fn begin(act: &Act, started: &[enrollment::Model]) -> Result<()
     let mut rows = Vec::new();
     for enrollment in started {
         let content = act.store.library().content(&act.tx, enrollment.version_id).await?;
-        let after = enrollment.started_at.unwrap_or(act.now);
-        if let due_at @ Some(_) = next(&content, enrollment, after) {
+        // What is open from the start is told with the start.
+        let told_before = enrollment.started_at.unwrap_or(act.now) + TICK;
+        if let due_at @ Some(_) = next(&content, enrollment, told_before) {
             rows.push(Model {
                 enrollment_id: enrollment.id,
+                told_before,
                 due_at,
             });
         }
@@ -38,10 +37,10 @@ pub(super) async fn begin(act: &Act, started: &[enrollment::Model]) -> Result<()
     act.insert::<Entity>(&rows).await
 }
 
-/// When the time of a module comes after an instant.
-fn next(content: &Content, enrollment: &enrollment::Model, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// When the time of a module comes, from an instant on.
+fn next(content: &Content, enrollment: &enrollment::Model, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let times = progress::own_times(content, enrollment);
-    times.map(|(_, at)| at).filter(|at| *at > after).min()
+    times.map(|(_, at)| at).filter(|at| *at >= from).min()
 }
 
 /// The modules that waited for others, and are open without anybody's having said so.
@@ -58,17 +57,17 @@ pub(super) fn open_by_themselves(
         .collect()
 }
 
-/// Tells of those of these modules that were not among others.
+/// Tells that modules opened.
 pub(super) fn tell(
     act: &mut Act,
     content: &Content,
     enrollment: &enrollment::Model,
-    (open, before): (&BTreeSet<Uuid>, &BTreeSet<Uuid>),
+    opened: impl IntoIterator<Item = Uuid>,
     cause: Cause,
 ) {
-    for id in open.difference(before) {
-        let key = content.module(*id).map(|module| module.row.key.as_str());
-        act.told(enrollment, EventKind::ContentOpened, cause, Some(*id), key);
+    for id in opened {
+        let key = content.module(id).map(|module| module.row.key.as_str());
+        act.told(enrollment, EventKind::ContentOpened, cause, Some(id), key);
     }
 }
 
@@ -90,9 +89,9 @@ pub async fn run(store: &Store, limit: u64) -> Result<usize> {
     .await
 }
 
-/// What opens meanwhile is open to whoever asks, and is not told.
+/// What opens meanwhile is open to whoever asks, and is told later.
 async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
-    tracing::error!(enrollment = %id, reason = error.kind(), "nobody is told that a module has opened");
+    tracing::error!(enrollment = %id, reason = error.kind(), "it cannot be told yet that a module has opened");
     batches::set_aside::<Entity>(store, (Column::EnrollmentId, id), Column::DueAt).await
 }
 
@@ -103,49 +102,27 @@ async fn due(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
     let overlays = progress::load(&act.tx, &act.viewer, &ids).await?;
     let cause = act.cause();
     for row in &mut rows {
-        let (Some(enrollment), Some(overlay), Some(since)) = (
-            enrollments.get(&row.enrollment_id),
-            overlays.get(&row.enrollment_id),
-            row.due_at,
-        ) else {
+        let (Some(enrollment), Some(overlay)) = (enrollments.get(&row.enrollment_id), overlays.get(&row.enrollment_id))
+        else {
             continue;
         };
         let content = act.store.library().content(&act.tx, enrollment.version_id).await?;
-        let come = progress::own_times(&content, enrollment).filter(|(_, at)| since <= *at && *at <= now);
-        // What still waits for something else then is told when that comes.
-        let opened =
-            come.filter(|(module, at)| overlay.opened_by_itself(&content, enrollment, module.row.id, now) == Some(*at));
-        let opened = opened.map(|(module, _)| module.row.id).collect();
-        tell(act, &content, enrollment, (&opened, &BTreeSet::new()), cause);
-        row.due_at = next(&content, enrollment, now).filter(|_| !enrollment.has_ended());
+        let told_before = std::mem::replace(&mut row.told_before, now + TICK);
+        let come = progress::own_times(&content, enrollment).filter(|(_, at)| told_before <= *at && *at <= now);
+        let opened = come.filter(|(module, at)| {
+            // What waits for something else until then, or longer, is told with that.
+            overlay.opened_by_itself(&content, enrollment, module.row.id, now) == Some(*at)
+                && !overlay.waited_until(&content, module.row.id, *at)
+        });
+        let opened: Vec<Uuid> = opened.map(|(module, _)| module.row.id).collect();
+        tell(act, &content, enrollment, opened, cause);
+        row.due_at = next(&content, enrollment, row.told_before).filter(|_| !enrollment.has_ended());
     }
-    write(act, &rows).await?;
+    act.upsert::<Entity>(&rows, &[Column::EnrollmentId], &[Column::ToldBefore, Column::DueAt])
+        .await?;
     Ok(rows.len())
 }
 
-/// The enrollments that are due, or those of them that are named, longest due first.
 fn those_due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<Entity> {
-    let due = Entity::find()
-        .filter(Column::DueAt.lte(now))
-        .order_by_asc(Column::DueAt)
-        .limit(limit.min(BATCH as u64));
-    match of {
-        Some(ids) => due.filter(Column::EnrollmentId.is_in(ids.iter().copied())),
-        None => due,
-    }
-}
-
-/// Writes when these are due next.
-async fn write(act: &Act, rows: &[Model]) -> Result<()> {
-    for chunk in rows.chunks(BATCH) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
-        let there = OnConflict::column(Column::EnrollmentId)
-            .update_column(Column::DueAt)
-            .to_owned();
-        Entity::insert_many(rows)
-            .on_conflict(there)
-            .exec_without_returning(&act.tx)
-            .await?;
-    }
-    Ok(())
+    batches::those_due([Column::EnrollmentId, Column::DueAt], now, limit, of)
 }

@@ -17,7 +17,7 @@ use rules::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Select,
     sea_query::{Expr, IntoCondition},
 };
 use uuid::Uuid;
@@ -269,16 +269,8 @@ async fn set_aside(store: &Store, id: Uuid, error: &Error) -> Result<()> {
     batches::set_aside::<Entity>(store, (Column::Id, id), Column::DueAt).await
 }
 
-/// The reminders that are due, or those of them that are given, longest due first.
 fn due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<Entity> {
-    let due = Entity::find()
-        .filter(Column::DueAt.lte(now))
-        .order_by_asc(Column::DueAt)
-        .limit(limit.min(BATCH as u64));
-    match of {
-        Some(ids) => due.filter(Column::Id.is_in(ids.iter().copied())),
-        None => due,
-    }
+    batches::those_due([Column::Id, Column::DueAt], now, limit, of)
 }
 
 /// Lets the reminders leave that are due and still apply. Gives how many were looked at, at most `limit`.

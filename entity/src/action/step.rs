@@ -85,7 +85,7 @@ pub async fn complete(act: &mut Act, enrollment_id: Uuid, step_id: Uuid) -> Resu
         );
     }
     let open = opening::open_by_themselves(act, &content, &row, &overlay);
-    opening::tell(act, &content, &row, (&open, &before), cause);
+    opening::tell(act, &content, &row, open.difference(&before).copied(), cause);
     Ok(row.id)
 }
 

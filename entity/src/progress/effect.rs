@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Overlay, is_shown, own_times};
+use super::{Overlay, is_shown};
 use crate::{act::TICK, content::Content, content_override, enrollment};
 
 impl Overlay {
@@ -37,9 +37,8 @@ impl Overlay {
         let others = modules.filter(|module| Some(*module) != said.module_id);
         let opened = others.filter(|module| {
             let at = self.opened_by_itself(content, enrollment, *module, now);
-            // Whose own time comes at that very instant is told for itself.
-            let own = own_times(content, enrollment).find(|(own, _)| own.row.id == *module);
-            at.is_some() && at == said.visible_from && at != own.map(|(_, at)| at)
+            // Whose own time comes then and which waited for nothing else is told for itself.
+            at.is_some_and(|at| Some(at) == said.visible_from && self.waited_until(content, *module, at))
         });
         opened.collect()
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Overlay, as_of};
 use crate::{
+    act::TICK,
     content::{Content, ModuleContent},
     content_override, enrollment,
     viewer::Actor,
@@ -171,6 +172,12 @@ impl Overlay {
         let awaited = self.waiting(content, module).awaited(as_of(now));
         let in_order = content.modules.iter().map(|module| module.row.id);
         in_order.filter(|id| awaited.contains(id)).collect()
+    }
+
+    /// Whether a module still waited for others right before an instant.
+    pub(crate) fn waited_until(&self, content: &Content, module: Uuid, at: DateTime<Utc>) -> bool {
+        let module = content.module(module);
+        module.is_some_and(|module| !self.waiting(content, module).awaited(at - TICK).is_empty())
     }
 
     /// When a module opens and closes without anybody's doing, in an enrollment that starts at `start`, the first change first; it

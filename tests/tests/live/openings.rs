@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::event::{self, EventKind};
-use sea_orm::EntityTrait;
+use entity::{
+    enrollment,
+    event::{self, EventKind},
+};
+use sea_orm::{EntityTrait, sea_query::Expr};
 use serde_json::{Value, json};
 use tests::{both_databases, care, database::Kind, world::persist};
 
@@ -104,6 +107,42 @@ async fn it_is_told_when_its_time_comes_or_what_it_waits_for_is_completed(kind: 
     }
 }
 
+async fn it_is_told_once_where_both_come_at_one_instant(kind: Kind) {
+    let mut ward = Ward::in_program(kind, day_by_day_and_in_turn).await;
+    ward.until(after(1, 12)).await;
+    ward.both(ACTIVITY).await;
+    // A second passes with each of the two steps.
+    ward.app.clock.set(after(2, 0) - TimeDelta::seconds(2));
+    ward.complete(0).await;
+    assert_eq!(ward.app.clock.now(), after(2, 0));
+    for told in [
+        "ProgressMade - hello",
+        "ProgressMade - write",
+        "ProgressMade welcome -",
+        LOOKING_BACK,
+    ] {
+        ward.both(told).await;
+    }
+    ward.until(after(3, 0)).await;
+    ward.nothing_more().await;
+}
+
+async fn it_is_told_later_where_it_could_not_be_told_in_time(kind: Kind) {
+    let mut ward = Ward::in_program(kind, day_by_day).await;
+    // An enrollment that cannot be read is set aside for a while, as after any fault in one alone.
+    let says = |status: &'static str| {
+        let rows = enrollment::Entity::update_many().col_expr(enrollment::Column::Status, Expr::value(status));
+        let connection = ward.app.store.connection().clone();
+        async move { rows.exec(&connection).await.unwrap() }
+    };
+    says("UNHEARD_OF").await;
+    ward.until(after(1, 0)).await;
+    says("ACTIVE").await;
+    ward.until(after(1, 1)).await;
+    ward.both(ACTIVITY).await;
+    ward.nothing_more().await;
+}
+
 async fn it_opens_when_what_it_waits_for_is_hidden(kind: Kind) {
     let mut ward = Ward::in_program(kind, in_turn).await;
     ward.changes(json!({ "moduleKey": "welcome", "visible": false })).await;
@@ -198,6 +237,8 @@ async fn it_is_told_once_however_late_and_many_workers_look(kind: Kind) {
 
 both_databases!(
     it_is_told_when_its_time_comes_or_what_it_waits_for_is_completed,
+    it_is_told_once_where_both_come_at_one_instant,
+    it_is_told_later_where_it_could_not_be_told_in_time,
     it_opens_when_what_it_waits_for_is_hidden,
     what_stays_closed_to_the_citizen_is_not_told,
     nothing_opens_in_a_pause_or_after_the_end,

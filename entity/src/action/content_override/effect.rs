@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{
-    act::{Act, BATCH},
+    act::Act,
     action::{batches, opening},
     content::Content,
     content_override::{Column, Entity, Model},
@@ -56,25 +53,17 @@ async fn due(act: &mut Act, limit: u64, of: Option<&[Uuid]>) -> Result<usize> {
                 act.told(enrollment, EventKind::ContentTookEffect, cause, piece, key);
                 let with_it = overlay.opened_with(&content, enrollment, row, now).into_iter();
                 let with_it = with_it.filter(|module| opened.insert((enrollment.id, *module)));
-                opening::tell(act, &content, enrollment, (&with_it.collect(), &BTreeSet::new()), cause);
+                opening::tell(act, &content, enrollment, with_it, cause);
             }
         }
         row.due_at = row.comes_after(now);
     }
-    write(act, &rows).await?;
+    act.upsert::<Entity>(&rows, &[Column::Id], &[Column::DueAt]).await?;
     Ok(rows.len())
 }
 
-/// What is due, or what of it is named, longest due first.
 fn those_due(now: DateTime<Utc>, limit: u64, of: Option<&[Uuid]>) -> Select<Entity> {
-    let due = Entity::find()
-        .filter(Column::DueAt.lte(now))
-        .order_by_asc(Column::DueAt)
-        .limit(limit.min(BATCH as u64));
-    match of {
-        Some(ids) => due.filter(Column::Id.is_in(ids.iter().copied())),
-        None => due,
-    }
+    batches::those_due([Column::Id, Column::DueAt], now, limit, of)
 }
 
 /// The key of the module or section that something was said of.
@@ -83,19 +72,6 @@ fn key<'a>(content: &'a Content, said: &Model) -> Option<&'a str> {
     let section = said.section_id.and_then(|id| content.section(id));
     let module = module.map(|module| module.row.key.as_str());
     module.or_else(|| section.map(|(_, section)| section.row.key.as_str()))
-}
-
-/// Writes when these are due next.
-async fn write(act: &Act, rows: &[Model]) -> Result<()> {
-    for chunk in rows.chunks(BATCH) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
-        let there = OnConflict::column(Column::Id).update_column(Column::DueAt).to_owned();
-        Entity::insert_many(rows)
-            .on_conflict(there)
-            .exec_without_returning(&act.tx)
-            .await?;
-    }
-    Ok(())
 }
 
 /// What cannot be told is shown, hidden or open all the same: whoever asks sees it. It is logged, and not due any more.

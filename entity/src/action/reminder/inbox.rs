@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    act::{Act, BATCH},
+    act::Act,
     delivery::{self, DeliveryStatus},
     error::{Result, UserError},
     reminder_staff::{ActiveModel, Column, Entity, Model},
@@ -43,15 +41,8 @@ pub(super) async fn arrived(act: &Act, made: &[delivery::Model]) -> Result<()> {
             read_at: None,
         })
         .collect();
-    let named = OnConflict::columns([Column::ReminderId, Column::StaffId])
-        .update_column(Column::ArrivedAt)
-        .to_owned();
-    for chunk in rows.chunks(BATCH) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model().reset_all());
-        let insert = Entity::insert_many(rows).on_conflict(named.clone());
-        insert.exec_without_returning(&act.tx).await?;
-    }
-    Ok(())
+    let key = [Column::ReminderId, Column::StaffId];
+    act.upsert::<Entity>(&rows, &key, &[Column::ArrivedAt]).await
 }
 
 /// The staff member has read a reminder that came to them; gives the reminder. Read again, it is as once.
