@@ -50,7 +50,7 @@ impl Server {
         http::metrics::record();
         let connection = open(&config).await?;
         files::check(&config).await?;
-        let store = Store::new(connection, clock, config.keyring()?).await?;
+        let store = database::record(&config, connection, clock).await?;
 
         let issuer = development_issuer(&config)?;
         let sign_in = SignIn::new(store.clone(), verifier(&config, issuer.as_ref())?);

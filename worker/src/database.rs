@@ -2,14 +2,25 @@
 
 use std::{path::Path, time::Duration};
 
-use entity::{delivery, error::Error, opening};
-use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QuerySelect, RuntimeErr, SqlxError};
+use entity::{
+    citizen,
+    clock::Clock,
+    delivery,
+    error::Error,
+    opening,
+    seal::{SealError, Sealed},
+    store::Store,
+};
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, Order, QueryOrder, QuerySelect, RuntimeErr, SqlxError};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::config::Database;
+use crate::config::{Config, Database, keyring::KeyringError};
 
 /// How long to wait before saying that one waits, and between attempts.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many of those who came first, and last, are looked at to see whether the keys are the right ones.
+const LOOKED_AT: u64 = 2;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +37,19 @@ pub enum DatabaseError {
     /// It is empty, or older than this Handrail.
     #[error("the database lacks tables that this Handrail needs: run `handrail migrate` first")]
     NotMigrated,
+    /// None of the keys opens what it holds.
+    #[error(
+        "what the database holds was sealed with other keys: {0}. Configure keys.NAME and keys.current as they were when it was \
+         written; where development made the key itself, that is handrail.key beside an SQLite file, else in the folder in which \
+         it was started"
+    )]
+    OtherKeys(SealError),
+    /// A key is broken, or cannot be made.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// It cannot be read.
+    #[error(transparent)]
+    Unread(#[from] Error),
 }
 
 /// Opens the database; one that is away is waited for as long as `connect_timeout` says.
@@ -107,12 +131,47 @@ pub async fn check_migrated(connection: &DatabaseConnection) -> Result<(), Datab
     Ok(())
 }
 
+/// The record over an open, migrated database, with the configured keys.
+///
+/// # Errors
+/// When a key is broken or cannot be made, the keys do not open what the database holds, or it is away.
+pub async fn record(config: &Config, connection: DatabaseConnection, clock: Clock) -> Result<Store, DatabaseError> {
+    let store = Store::new(connection, clock, config.keyring()?).await?;
+    check_keys(&store).await?;
+    Ok(store)
+}
+
+/// Checks that the keys open what was sealed: the identities of who came first and last. Where only some can be opened, a key of
+/// former days is missing or a row is broken, and the others can be worked with.
+async fn check_keys(store: &Store) -> Result<(), DatabaseError> {
+    let mut sealed: Vec<Sealed> = Vec::new();
+    for order in [Order::Asc, Order::Desc] {
+        let some = citizen::Entity::find()
+            .select_only()
+            .column(citizen::Column::IdentitySealed)
+            .order_by(citizen::Column::Id, order)
+            .limit(LOOKED_AT);
+        let some = some.into_tuple::<Sealed>().all(store.connection()).await;
+        sealed.extend(some.map_err(Error::from)?);
+    }
+    let opened = sealed.iter().map(|sealed| store.keyring().open(sealed));
+    let (opened, unopened): (Vec<_>, Vec<_>) = opened.partition(Result::is_ok);
+    match unopened.into_iter().find_map(Result::err) {
+        Some(error) if opened.is_empty() => Err(DatabaseError::OtherKeys(error)),
+        Some(error) => {
+            tracing::warn!(%error, "some of what the database holds cannot be read: is a former key missing?");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use migration::MigratorTrait;
 
     use super::*;
-    use crate::config::{Config, Secret};
+    use crate::{config::Secret, jobs::world::World};
 
     fn at(url: String) -> Database {
         let mut database = Config::default().database;
@@ -167,5 +226,40 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn keys_that_open_nothing_of_what_is_there_are_refused() {
+        let world = World::new().await;
+        let key = |byte: u8| {
+            Secret::new(base64::Engine::encode(
+                &base64::engine::general_purpose::STANDARD,
+                [byte; 32],
+            ))
+        };
+        let configured = |current: &str, keys: &[(&str, u8)]| {
+            let mut config = Config::default();
+            config.keys.current = Some(current.to_owned());
+            config.keys.values = keys
+                .iter()
+                .map(|(name, byte)| ((*name).to_owned(), key(*byte)))
+                .collect();
+            config
+        };
+        let record = async |config: &Config| {
+            let connection = world.store.connection().clone();
+            record(config, connection, world.store.clock().clone()).await.map(drop)
+        };
+        // Nobody is there yet.
+        record(&configured("other", &[("other", 1)])).await.unwrap();
+        world.enroll(1).await;
+        for (current, keys) in [("other", [("other", 1)]), ("test", [("test", 1)])] {
+            let refused = record(&configured(current, &keys)).await.unwrap_err();
+            assert!(matches!(refused, DatabaseError::OtherKeys(_)), "{refused}");
+            assert!(refused.to_string().contains("keys.current"), "{refused}");
+        }
+        record(&configured("other", &[("other", 1), ("test", 0)]))
+            .await
+            .unwrap();
     }
 }

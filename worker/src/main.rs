@@ -3,7 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use entity::{clock::Clock, store::Store};
+use entity::clock::Clock;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 use worker::{
@@ -63,7 +63,7 @@ async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
         checked = files::check(&config) => checked?,
         () = stop.cancelled() => return Ok(()),
     }
-    let store = Store::new(connection, Clock::System, config.keyring()?).await?;
+    let store = database::record(&config, connection, Clock::System).await?;
 
     tokio::spawn(store.clone().keep_fresh());
     let bus = tokio::spawn({

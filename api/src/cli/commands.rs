@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
-use entity::{action::form::Change, clock::Clock, error::Error, store::Store, viewer::Viewer};
+use entity::{action::form::Change, clock::Clock, error::Error, viewer::Viewer};
 use sea_orm::DatabaseConnection;
 use worker::{config::Config, database};
 
@@ -91,7 +91,7 @@ pub(super) async fn import_form(config: &Config, file: &Path, scale: Option<&Pat
         true => server::open(config).await?,
         false => migrated(config).await?,
     };
-    let store = Store::new(connection, Clock::System, config.keyring()?).await?;
+    let store = database::record(config, connection, Clock::System).await?;
     let mut act = store.act(&Viewer::system()).await?;
     let (change, _) = source.save(&mut act, &imported, false).await.map_err(seed::told)?;
     act.commit().await?;

@@ -14,7 +14,7 @@ use entity::{
     viewer::Viewer,
 };
 use rules::text::Text;
-use worker::config::Config;
+use worker::{config::Config, database};
 
 use super::commands::migrated;
 use crate::{seed::told, server};
@@ -50,7 +50,7 @@ pub(super) async fn run(config: &Config, wanted: ConnectProvider) -> Result<()> 
         true => server::open(config).await?,
         false => migrated(config).await?,
     };
-    let store = Store::new(connection, Clock::System, config.keyring()?).await?;
+    let store = database::record(config, connection, Clock::System).await?;
     connect(&store, &wanted).await.map_err(told)?;
     println!(
         "Connected {} with its unit {}.\n{} administers it: they sign in as {} and are sent an e-mail that says where.\n\
