@@ -125,6 +125,8 @@ async fn an_enrollment_goes_to_another_unit_whole(kind: Kind) {
     let mut events = event::Entity::find()
         .filter(event::Column::EnrollmentId.eq(row_of(&enrollment)))
         .order_by_asc(event::Column::At)
+        .order_by_asc(event::Column::Position)
+        .order_by_asc(event::Column::Id)
         .all(app.store.connection())
         .await
         .unwrap();

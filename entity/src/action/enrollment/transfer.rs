@@ -104,8 +104,8 @@ pub async fn transfer(act: &mut Act, transfer: &Transfer) -> Result<Uuid> {
         unit_id: unit.id,
         ..row
     };
-    act.told(&here, EventKind::EnrollmentLeft, cause, None, None);
     act.happened(&there, EventKind::EnrollmentTransferred, cause, None, None);
+    act.told(&here, EventKind::EnrollmentLeft, cause, None, None);
     Ok(unit.id)
 }
 
