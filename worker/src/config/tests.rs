@@ -318,6 +318,13 @@ fn secrets_are_never_printed() {
 }
 
 #[test]
+fn the_name_of_a_key_without_any_key_is_refused_in_development_too() {
+    let refused = problems("[keys]\ncurrent = \"2026\"\n", &[]);
+    assert!(refused.contains("keys.current"), "{refused}");
+    assert!(refused.contains("keys.files"), "{refused}");
+}
+
+#[test]
 fn broken_keys_and_files_that_cannot_be_read_are_named() {
     let file = "[database]\nurl = \"sqlite:a.db\"\nurl_file = \"/nowhere/url\"\n\
                 [keys]\ncurrent = \"c\"\n[keys.values]\na = \"c2hvcnQ=\"\n[keys.files]\nb = \"/nowhere/key\"\n";

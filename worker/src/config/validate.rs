@@ -202,6 +202,12 @@ impl Config {
                     "is required in production: make a key with `openssl rand -base64 32`, keep it safe, name its file \
                      under [keys.files] and set keys.current to its name",
                 ));
+            } else if keys.current.is_some() {
+                // Sealed with the key that development makes, it could not be opened with the one that was meant.
+                found.push(Problem::new(
+                    "keys.current",
+                    "names a key, and none is given: name its file under [keys.files], or remove keys.current",
+                ));
             }
             return;
         }
