@@ -43,6 +43,9 @@ pub enum RepeatError {
     /// Hours, minutes or seconds.
     #[error("A recurrence counts days or longer: leave out {0}, and say the times of day beside it")]
     SubDaily(&'static str),
+    /// Not one of the weekdays of RFC 5545.
+    #[error("“{0}” is not a weekday: write MO, or 1MO for the first and -1MO for the last Monday")]
+    NoWeekday(String),
     /// More rounds than [`MAX_COUNT`].
     #[error("At most {MAX_COUNT} rounds can be counted")]
     TooMany,
@@ -57,6 +60,9 @@ pub struct Repeat {
     rule: RRule<Unvalidated>,
     /// The last day, from `UNTIL`.
     until: Option<NaiveDate>,
+    /// The first of `BYDAY` that is no weekday as RFC 5545 has it. The crate passes over what it cannot read before one: what
+    /// was stored so is followed as ever, and refused when it is saved.
+    misread: Option<String>,
 }
 
 impl std::str::FromStr for Repeat {
@@ -66,7 +72,8 @@ impl std::str::FromStr for Repeat {
         let unreadable = || RepeatError::Unreadable(text.chars().take(80).collect());
         let text = text.trim();
         let text = text.strip_prefix("RRULE:").unwrap_or(text).to_ascii_uppercase();
-        if text.len() > 500 || text.contains(['\n', '\r', ':']) {
+        // The crate takes bytes for characters.
+        if text.len() > 500 || !text.is_ascii() || text.contains(['\n', '\r', ':']) {
             return Err(unreadable());
         }
         // UNTIL is a local date to us, whatever the zone of its time; the crate would compare it as an instant.
@@ -79,6 +86,11 @@ impl std::str::FromStr for Repeat {
                 None => parts.push(part),
             }
         }
+        let mut weekdays = parts
+            .iter()
+            .filter_map(|part| part.strip_prefix("BYDAY="))
+            .flat_map(|days| days.split(','));
+        let misread = weekdays.find(|day| !is_weekday(day)).map(|day| day.trim().to_owned());
         let rule: RRule<Unvalidated> = parts.join(";").parse().map_err(|_| unreadable())?;
         if matches!(
             rule.get_freq(),
@@ -110,8 +122,16 @@ impl std::str::FromStr for Repeat {
                 "FREQ=WEEKLY with an INTERVAL cannot be narrowed by months or days of the month: use FREQ=MONTHLY",
             ));
         }
-        Ok(Self { rule, until })
+        Ok(Self { rule, until, misread })
     }
+}
+
+/// Whether a text is a weekday that the crate reads as it is meant: the day alone, or which of its kind (`-1FR`). Which days there
+/// are, and how many, is checked by the crate.
+fn is_weekday(text: &str) -> bool {
+    let ordinal = text.len().checked_sub(2).and_then(|length| text.get(..length));
+    let ordinal = ordinal.unwrap_or_default().trim();
+    ordinal.is_empty() || ordinal.parse::<i16>().is_ok_and(|ordinal| ordinal != 0)
 }
 
 /// The day of an `UNTIL`: `20271231` or `20271231T235959Z`.
@@ -131,6 +151,9 @@ impl Repeat {
     /// # Errors
     /// When its parts contradict one another, or name days that never come.
     pub fn check(&self) -> Result<(), RepeatError> {
+        if let Some(text) = &self.misread {
+            return Err(RepeatError::NoWeekday(text.clone()));
+        }
         // A leap year's first day, so that 29 February is found.
         let some_day = NaiveDate::from_ymd_opt(2028, 1, 1).unwrap_or_default();
         let unbounded = Self {
@@ -167,6 +190,7 @@ impl Repeat {
         let every = Self {
             rule: self.rule.clone().interval(1).count(u32::MAX),
             until: None,
+            misread: None,
         };
         // After 28 years leap years and weekdays begin anew.
         let (first, years) = (NaiveDate::from_ymd_opt(2001, 1, 1).unwrap_or_default(), 28);

@@ -136,6 +136,8 @@ enum Harm {
     Remove(Index),
     /// The value of another place of this or another rule.
     Graft(Index, Index),
+    /// A character more in a text.
+    Type(Index, char),
 }
 
 fn any_harm() -> impl Strategy<Value = Harm> {
@@ -163,6 +165,7 @@ fn any_harm() -> impl Strategy<Value = Harm> {
         1 => (prop::sample::select(names.to_vec()), any_garbage()).prop_map(|(name, value)| Harm::Add(name.to_owned(), value)),
         1 => any::<Index>().prop_map(Harm::Remove),
         3 => (any::<Index>(), any::<Index>()).prop_map(|(rule, place)| Harm::Graft(rule, place)),
+        3 => any::<(Index, char)>().prop_map(|(place, typed)| Harm::Type(place, typed)),
     ]
 }
 
@@ -206,6 +209,13 @@ fn harmed(rule: &mut Value, place: Index, harm: Harm) {
             let mut nth = place.index(places(&from));
             if let Some(graft) = place_mut(&mut from, &mut nth) {
                 *value = graft.take();
+            }
+        }
+        Harm::Type(place, typed) => {
+            if let Value::String(text) = value {
+                let mut characters: Vec<char> = text.chars().collect();
+                characters.insert(place.index(characters.len() + 1), typed);
+                *text = characters.into_iter().collect();
             }
         }
     }

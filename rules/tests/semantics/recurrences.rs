@@ -31,6 +31,14 @@ fn recurrences_that_make_no_sense_are_refused() {
         "FREQ=DAILY;FREQ=WEEKLY",
         "FREQ=DAILY;BYEASTER=1",
         "FREQ=WEEKLY;BYMONTHDAY=1",
+        // No ASCII, and what stands before a weekday without being its number.
+        "FREQ=WEEKLY;BYDAY=ɰɳH",
+        "FREQ=WEEKLY;BYDAY=MÅ",
+        "FREQ=DAıLY",
+        "FREQ=WEEKLY;BYDAY=0MO",
+        "FREQ=MONTHLY;BYDAY=TU,LASTFR",
+        "FREQ=MONTHLY;BYDAY=1.MO",
+        "FREQ=YEARLY;BYDAY=99999MO",
         // From some starts these never come.
         "FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=29",
         "FREQ=YEARLY;INTERVAL=2;BYYEARDAY=366",
@@ -65,6 +73,18 @@ fn recurrences_that_make_no_sense_are_refused() {
         let checked = rule.parse::<Repeat>().and_then(|repeat| repeat.check());
         assert!(checked.is_ok(), "{rule}: {checked:?}");
     }
+}
+
+#[test]
+fn a_weekday_that_was_stored_before_it_was_refused_is_followed_as_ever() {
+    let mondays = json!({ "anchor": { "enrollmentStart": {} }, "repeat": "FREQ=WEEKLY;BYDAY=0MO;COUNT=2", "slots": [{ "key": "a", "at": "09:00" }] });
+    assert_eq!(
+        times(mondays, "2027-01-04 08:00", "2027-02-01 00:00"),
+        ["2027-01-04 09:00", "2027-01-11 09:00"]
+    );
+    let read: Repeat = "FREQ=WEEKLY;BYDAY=MO, 0TH".parse().unwrap();
+    let message = read.check().unwrap_err().to_string();
+    assert!(message.starts_with("“0TH” is not a weekday"), "{message}");
 }
 
 #[test]

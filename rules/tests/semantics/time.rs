@@ -3,7 +3,7 @@
 use crate::common::{STOCKHOLM, at, cases, definition, local};
 use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 use rules::{
     definition::{Schedule, Trigger},
     facts::Instant,
@@ -385,8 +385,11 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in ".{0,40}", rule in "(FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)|INTERVAL=[0-9]{1,5}|COUNT=[0-9]{1,4}|BYDAY=-?[0-9]?(MO|SU)|BYMONTHDAY=-?[0-9]{1,2}|BYYEARDAY=-?[0-9]{1,3}|BYSETPOS=-?[0-9]|BYWEEKNO=-?[0-9]{1,2}|BYMONTH=[0-9]{1,2}|;){1,9}") {
+    fn no_text_makes_it_panic(text in ".{0,40}", rule in "(FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)|INTERVAL=[0-9]{1,5}|COUNT=[0-9]{1,4}|BYDAY=-?[0-9]?(MO|SU)|BYMONTHDAY=-?[0-9]{1,2}|BYYEARDAY=-?[0-9]{1,3}|BYSETPOS=-?[0-9]|BYWEEKNO=-?[0-9]{1,2}|BYMONTH=[0-9]{1,2}|;){1,9}", typo in any::<(Index, char)>()) {
         let _ = (text.parse::<Period>(), text.parse::<LocalTime>(), text.parse::<Repeat>());
+        let mut mistyped: Vec<char> = rule.chars().collect();
+        mistyped.insert(typo.0.index(mistyped.len() + 1), typo.1);
+        let _ = String::from_iter(mistyped).parse::<Repeat>();
         if rule.parse::<Repeat>().is_ok_and(|repeat| repeat.check().is_ok()) {
             let schedule = schedule(json!({ "anchor": { "enrollmentStart": {} }, "repeat": rule, "slots": [{ "key": "a", "at": "09:00" }] }));
             let timetable = Timetable::new(&schedule).unwrap();

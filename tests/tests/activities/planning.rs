@@ -124,6 +124,8 @@ async fn recurrences_are_counted_on_the_local_calendar(kind: Kind) {
         "FREQ=DAILY;COUNT=0",
         "Every day",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=WEEKLY;BYDAY=lördag",
+        "FREQ=MONTHLY;BYDAY=LASTFR",
     ] {
         let input = json!({ "enrollmentId": enrollment, "title": "X", "startsOn": "2027-03-02", "repeat": bad });
         let answer = super::plan(&app, &therapist, input).await;
